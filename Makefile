@@ -73,7 +73,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
 		$(MAKEFILE_LIST)
 
-setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store $(VENV)/.grpc ## Create .venv with all that `valence` needs
+setup: $(BASE) $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store $(VENV)/.grpc $(VENV)/.feedback ## Create .venv with all that `valence` needs
 
 serve: $(BASE) ## Train what is missing, then serve; MODELS="NAME NAME" HOST= PORT= WORKERS=auto
 	@$(call train_missing,MODELS)
@@ -140,7 +140,7 @@ bento: $(BASE) ## Package the service with the models that it would serve; with 
 	@$(if $(VALENCE_MODEL_SOURCE),,$(call train_missing,MODELS))
 	$(VALENCE) bento
 
-image: bento ## Build the container image TAG; VARIANT=gpu, store or training, BUILD_ARGS="--build-arg ..."
+image: bento ## Build the container image TAG; VARIANT=gpu, store, feedback or training, BUILD_ARGS="--build-arg ..."
 	deploy/image/build.sh "$${GIVEN_VARIANT:-cpu}" "$${GIVEN_TAG:-$(IMAGE)}"
 
 clean: ## Remove environments and all that was built; .valence stays
@@ -161,6 +161,7 @@ lock: $(VENV)-lock/.installed ## Write requirements/locks anew, with hashes, for
 	$(LOCK_WITH) requirements/runtime.txt --output-file requirements/locks/cpu.txt
 	$(LOCK_WITH) requirements/runtime.txt pyproject.toml --extra torch --output-file requirements/locks/gpu.txt
 	$(LOCK_WITH) requirements/runtime.txt pyproject.toml --extra store --output-file requirements/locks/store.txt
+	$(LOCK_WITH) requirements/runtime.txt pyproject.toml --extra feedback --output-file requirements/locks/feedback.txt
 	$(LOCK_WITH) pyproject.toml --extra train --extra store --output-file requirements/locks/training.txt
 	$(LOCK_WITH) --group sbom --output-file requirements/locks/sbom.txt
 	$(LOCK_BASE_WITH) $$(sed -n 's/^\(torch\|triton\|cuda-[^=]*\|nvidia-[^=]*\)==.*/--no-emit-package \1/p' \
@@ -253,11 +254,11 @@ $(BASE): pyproject.toml setup.py requirements/locks/base.txt $(CONSTRAINTS) \
 # an extra of the package, or else a dependency group
 $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(BASE)
 	@echo "installing the packages for $* into $(VENV)"
-	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks grpc hub mlflow search store tracking,$*),'valence[$*]',--group $*)
+	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks feedback grpc hub mlflow search store tracking,$*),'valence[$*]',--group $*)
 	@touch $@
 
 $(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store \
-	$(VENV)/.grpc
+	$(VENV)/.grpc $(VENV)/.feedback
 $(VENV)/.chaos: $(DEVELOPMENT)
 
 # Packages that must not meet ours. What the benchmarks compare with serves beside what it is compared

@@ -140,7 +140,9 @@ class Valence:
         )
         self.entry = allow_origins(self.application)
         self.admin = self.application.restrict(health.ADMIN_ROUTES)
-        self.calls = _make_call_server(self.application)
+        self.calls = _make_call_server(
+            self.application, self._ready if self.metrics.shared else None
+        )
         # Loading runs in a thread while BentoML goes on to start the server.
         self._loaded: Future[list[Scorer]] = self._worker.submit(self._load)
 
@@ -171,7 +173,7 @@ class Valence:
             port.require_free(host, supervisor.listening_port(), option="--port")
             port.require_free(host, checked.admin_port, option="VALENCE_ADMIN_PORT")
             if checked.grpc_port:
-                _require_grpc()
+                port.require_grpc()
                 port.require_free(host, checked.grpc_port, option="VALENCE_GRPC_PORT")
             if checked.engine.startswith("native"):
                 from valence.service.inference.engines import factory
@@ -185,6 +187,8 @@ class Valence:
                     sys.stderr.write(f"warning: {fault}; the copy of before is served\n")
             for folder in models.folders(checked):
                 seal.verify(folder)
+            if checked.feedback_database:
+                _prepare_feedback(checked)
         except ValenceError as error:
             supervisor.refuse_to_start(error)
         workers = supervisor.worker_count(_NAME)
@@ -224,6 +228,8 @@ class Valence:
         self._agreeing = asyncio.create_task(self._follow_workers())
         self._sharing = asyncio.create_task(self._share_gauges())
         self._measuring = asyncio.create_task(self._measure_saturation())
+        if self.application.context.feedback is not None:
+            self.application.context.feedback.start()
         # The server waits for all requests before it calls ``drain``, so streams are told to end
         # at the signal itself.
         sigterm.call_at_sigterm(self._end)
@@ -243,6 +249,8 @@ class Valence:
         for shadow in self._shadows:
             await shadow.close()
         await self.models.close()
+        if self.application.context.feedback is not None:
+            await self.application.context.feedback.close()
         self._sharing.cancel()
         self._measuring.cancel()
         self.log.flush()
@@ -361,6 +369,30 @@ class Valence:
         return [self._loader.load(folder) for folder in models.folders(self.settings)]
 
 
+def _prepare_feedback(settings: Settings) -> None:
+    """Bring the feedback database up to date, and let the workers have the key of the ids.
+
+    Raises :class:`ConfigurationError`.
+    """
+    from valence.service.errors import ConfigurationError
+    from valence.service.settings import PREFIX
+
+    try:
+        from valence.service.feedback.store import Store
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{PREFIX}FEEDBACK_DATABASE needs the package {error.name}, which is not installed: "
+            "pip install 'valence[feedback]'"
+        ) from None
+    store = Store.open(settings.feedback_database)
+    try:
+        store.prepare()
+        key = settings.feedback_key or store.key().hex()
+    finally:
+        store.close()
+    os.environ[f"{PREFIX}FEEDBACK_KEY"] = key
+
+
 def _line_writer(stream: Any, count_dropped: Callable[[int], None]) -> LineWriter:
     """A writer to a standard stream of this process, which drops all if the stream is closed."""
     from valence.service.observability.line_writer import LineWriter
@@ -407,26 +439,18 @@ def _make_limiter(application: ASGIApp) -> ConnectionLimiter:
     )
 
 
-def _require_grpc() -> None:
-    """Raise :class:`ConfigurationError` unless the packages of the extra ``grpc`` are there."""
-    from importlib.util import find_spec
+def _make_call_server(application: Application, ready: asyncio.Event | None) -> CallServer | None:
+    """Make the server of gRPC, if the settings name its port; without one nothing is imported.
 
-    from valence.service.errors import ConfigurationError
-
-    if find_spec("grpc") is None or find_spec("google") is None:
-        raise ConfigurationError(
-            "VALENCE_GRPC_PORT needs packages that are not installed; install valence[grpc]"
-        )
-
-
-def _make_call_server(application: Application) -> CallServer | None:
-    """Make the server of gRPC, if the settings name its port; without one nothing is imported."""
+    It listens when ``ready`` is set, or at once without it.
+    """
     settings = application.context.settings
     if not settings.grpc_port:
         return None
     from valence.service.api.grpc.server import ROUTES, CallServer
 
-    return CallServer(application.restrict(ROUTES), application.context, settings.grpc_port)
+    application, context = application.restrict(ROUTES), application.context
+    return CallServer(application, context, settings.grpc_port, ready)
 
 
 def _make_ports() -> list[PortServer]:

@@ -23,6 +23,7 @@
         ├── InvalidRequest      JSON, but not in the documented shape
         ├── TextTooLong         more tokens than the model reads, with truncation "error"
         ├── UnknownModel
+        ├── FeedbackOff         the operator has set no database for feedback
         ├── ReloadRefused       the model store names a version that cannot be served
         ├── Overloaded          the queue is full
         ├── DeadlineExceeded    no answer within the time allowed
@@ -179,6 +180,10 @@ class TextTooLong(RequestError):
 
 class UnknownModel(RequestError):
     """The service does not serve a model of this name."""
+
+
+class FeedbackOff(RequestError):
+    """The service stores no feedback: its operator has set no database."""
 
 
 class ReloadRefused(RequestError):

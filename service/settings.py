@@ -21,6 +21,8 @@ from valence.service.machine import cores
 from valence.service.pacing.token_bucket import MAX_RATE, MIN_RATE
 
 PREFIX = "VALENCE_"
+# whose values no message repeats
+_SECRETS = ("feedback_database", "feedback_key")
 _SHARE = re.compile(r"([a-z0-9][a-z0-9_-]{0,62}):([0-9]{1,9}(?:\.[0-9]{1,6})?)")
 
 
@@ -51,6 +53,13 @@ def _read_split(value: object) -> object:
                 raise ValueError(f"{name} has the alias {match[1]} twice")
             splits[name][match[1]] = float(match[2])
     return tuple((name, tuple(weights.items())) for name, weights in splits.items())
+
+
+def _require_key(key: str) -> str:
+    """Raise ``ValueError`` unless ``key`` is empty or 64 hexadecimal digits."""
+    if key and not re.fullmatch("[0-9a-f]{64}", key):
+        raise ValueError("not 64 of the digits 0-9 and a-f; `openssl rand -hex 32` makes a key")
+    return key
 
 
 def _count(value: object) -> object:
@@ -375,6 +384,26 @@ class Settings(BaseModel):
         description="Memory for cached answers to texts that come again. 0: no cache. The cache "
         "never holds the texts themselves.",
     )
+    feedback_database: str = Field(
+        default="",
+        description="Where `POST /v1/feedback` stores true labels: the path of an SQLite file, or "
+        "`postgresql://USER:PASSWORD@HOST/DATABASE`, which several replicas share. Empty: feedback "
+        "is refused. Needs the extra `valence[feedback]`.",
+    )
+    feedback_key: Annotated[str, AfterValidator(_require_key)] = Field(
+        default="",
+        description="The key of the ids of predictions, as 64 hexadecimal digits. Empty: the key "
+        "that the feedback database keeps, or without a database a new one at each start.",
+    )
+    feedback_text: bool = Field(
+        default=False,
+        description="Whether feedback may have a `text` and a `source`, which are then stored.",
+    )
+    feedback_days: float = Field(
+        default=365.0,
+        ge=0,
+        description="Days after which feedback is deleted. 0: it is kept.",
+    )
     access_log: bool = Field(
         default=True,
         description="Write one JSON line per request to standard output. The line never has the "
@@ -422,8 +451,9 @@ class Settings(BaseModel):
             if not first["loc"]:
                 raise ConfigurationError(message) from None
             name = str(first["loc"][0])
+            value = "..." if name in _SECRETS else repr(given[name])
             raise ConfigurationError(
-                f"{PREFIX}{name.upper()}={given[name]!r}: {message}. Meaning of the setting: "
+                f"{PREFIX}{name.upper()}={value}: {message}. Meaning of the setting: "
                 f"{cls.model_fields[name].description}"
             ) from None
 

@@ -27,8 +27,19 @@ from valence.service.api.http.request import Request, request_id
 from valence.service.api.http.response import Response
 from valence.service.api.http.router import Router
 from valence.service.api.http.routes import API_HEADERS, Context, Route
+from valence.service.api.http.scoring import issue_id
 from valence.service.api.operations import health
-from valence.service.api.v1 import activations, classification, models, monitor, reload, stream
+from valence.service.api.v1 import (
+    activations,
+    classification,
+    feedback,
+    models,
+    monitor,
+    reload,
+    stream,
+)
+from valence.service.feedback.group_writer import GroupWriter
+from valence.service.feedback.prediction_id import Issuer
 from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
 from valence.service.inference.reload.reloads import Reloads
@@ -41,9 +52,11 @@ from valence.service.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
+    from valence.service.feedback.store import Store
 
 ROUTES: tuple[Route, ...] = (
     *classification.ROUTES,
+    *feedback.ROUTES,
     *activations.ROUTES,
     *stream.ROUTES,
     *models.ROUTES,
@@ -64,6 +77,8 @@ _REFUSALS = (("/v2/", refuse_open_inference), (detectors.PATHS, detectors.refuse
 # The route and the method, in logs and metrics, of a request that no route matches.
 _UNMATCHED = "unmatched"
 _ANY_METHOD = "any"
+# of every answer to a text, as the API reference names it
+_PREDICTION_ID = b"x-prediction-id"
 # nginx's status for a client that has disconnected: the log has it, no client receives it.
 _CLIENT_GONE = 499
 
@@ -81,7 +96,24 @@ def create_app(
 
     Without ``reloads`` the models stay as they are.
     """
-    return Application(Context(settings, models, metrics, log, ROUTES, reloads), tracer)
+    issuer = Issuer(bytes.fromhex(settings.feedback_key))
+    context = Context(
+        settings, models, metrics, log, ROUTES, reloads, issuer, _make_writer(settings, log)
+    )
+    return Application(context, tracer)
+
+
+def _make_writer(settings: Settings, log: Log) -> GroupWriter | None:
+    """What stores feedback, if a database is set; only then SQLAlchemy is imported."""
+    if not settings.feedback_database:
+        return None
+
+    def open_store() -> Store:
+        from valence.service.feedback.store import Store
+
+        return Store.open(settings.feedback_database)
+
+    return GroupWriter(open_store, log, days=settings.feedback_days)
 
 
 def allow_origins(application: Application) -> ASGIApp:
@@ -94,7 +126,7 @@ def allow_origins(application: Application) -> ASGIApp:
         allow_origins=origins,
         allow_methods=("GET", "POST"),
         allow_headers=("*",),
-        expose_headers=("Retry-After", "X-Request-ID"),
+        expose_headers=("Retry-After", "X-Prediction-ID", "X-Request-ID"),
     )
 
 
@@ -175,10 +207,15 @@ class Application:
                 response = failed
             finally:
                 body.unwatch()
-            added = (
+            added = [
                 *exchange.headers,
                 *(exchange.route.headers if exchange.route else API_HEADERS),
-            )
+            ]
+            outcome = exchange.outcome
+            if outcome.prediction_id:
+                added.append((_PREDICTION_ID, outcome.prediction_id.encode()))
+            elif outcome.answers:
+                added.append((_PREDICTION_ID, self._name_prediction(outcome).encode()))
             try:
                 if isinstance(response, Response) and response.is_whole(scope):
                     # nearly every answer, without the steps in between
@@ -217,6 +254,10 @@ class Application:
             exchange.id, headers, body, parameters, query, exchange.arrived, exchange.caller
         )
 
+    def _name_prediction(self, outcome: Outcome) -> str:
+        """The id of the prediction that ``outcome`` is, whose handler has made none."""
+        return issue_id(self.context.issuer, outcome.model, outcome.version, outcome.answers)
+
     def _fail(self, error: Exception, exchange: _Exchange) -> Response | None:
         """The answer to a request that failed by ``error``; None for a client that is gone."""
         if isinstance(error, ModelFailure):
@@ -244,7 +285,7 @@ class Application:
     def _account(self, exchange: _Exchange) -> None:
         """Write an answered request into the metrics, the log and its span."""
         route, span = exchange.route, exchange.span
-        _, model, version, usage, stages = exchange.outcome
+        _, model, version, usage, stages, _, _ = exchange.outcome
         # by position, which costs half of what names cost
         record = RequestRecord(
             exchange.method if route else _ANY_METHOD,

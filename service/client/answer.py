@@ -35,6 +35,8 @@ class Answer:
     errors: Sequence[ItemError]
     models: Sequence[ModelName]
     usage: TotalUsage
+    prediction_ids: Sequence[str] = ()
+    """The id of the prediction of each text, for feedback; "" for a text without a result."""
 
     @property
     def labels(self) -> list[str | None]:
@@ -64,14 +66,23 @@ def join_answers(parts: Iterable[Answer]) -> Answer:
     results: list[Result | None] = []
     errors: list[ItemError] = []
     models: list[ModelName] = []
+    prediction_ids: list[str] = []
     counts = dict(NOTHING)
     for part in parts:
         results += part.results
         errors += part.errors
+        prediction_ids += part.prediction_ids
         models += [model for model in part.models if model not in models]
         for name, count in part.usage:
             counts[name] += count
-    return Answer(results, errors, models, NOTHING.model_copy(update=counts))
+    return Answer(results, errors, models, NOTHING.model_copy(update=counts), prediction_ids)
+
+
+def list_prediction_ids(name: str, results: Sequence[Result | None]) -> list[str]:
+    """The id of each of ``results``, of an answer with the id ``name``."""
+    if len(results) == 1 or not name:
+        return [name] * len(results)
+    return ["" if result is None else f"{name}.{place}" for place, result in enumerate(results)]
 
 
 def list_items(answer: Answer) -> Iterator[Result | ItemError]:

@@ -12,7 +12,12 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 from valence.service.api.v1.cards import ModelCard, ModelList
 from valence.service.api.v1.schemas import ClassifyResponse, ItemError
-from valence.service.client.answer import NOTHING, Answer, join_answers
+from valence.service.client.answer import (
+    NOTHING,
+    Answer,
+    join_answers,
+    list_prediction_ids,
+)
 from valence.service.client.batches import Batch, Room, cut_batches, encode_texts
 from valence.service.client.exchange import Request, Steps, exchange
 from valence.service.errors import ServiceError, ServiceRefused
@@ -78,7 +83,8 @@ class Calls:
                 told = _find_faults(error, texts=len(one.texts))
                 if len(told) == len(one.texts):
                     errors = _make_errors(error, told, one.start)
-                    answers.append(Answer([None] * len(one.texts), errors, [], NOTHING))
+                    none = [None] * len(one.texts)
+                    answers.append(Answer(none, errors, [], NOTHING, [""] * len(none)))
                 elif told or (_costs_too_much(error) and len(one.texts) > 1):
                     # the limits may be others than those that are remembered; and of many faults
                     # the service tells a few
@@ -94,7 +100,8 @@ class Calls:
         errors = [
             error.model_copy(update={"index": error.index + start}) for error in response.errors
         ]
-        return Answer(response.results, errors, [response.model], response.usage)
+        ids = list_prediction_ids(response.prediction_id, response.results)
+        return Answer(response.results, errors, [response.model], response.usage, ids)
 
     def cut(
         self, texts: Iterator[str], options: Mapping[str, Any], seconds: float

@@ -88,14 +88,16 @@ def estimate_body(body: bytes, *, max_tokens: int) -> Cost:
     """
     sample = body[:_SAMPLE_BYTES]
     scale = len(body) / len(sample)
+    # few bodies have one, and one byte is found faster than two are counted
+    escaped = b"\\" in sample
     if sample.isascii():
-        escapes = sample.count(rb"\u") * scale
+        escapes = sample.count(rb"\u") * scale if escaped else 0
         characters = len(body) - (_BYTES_PER_ESCAPE - 1) * escapes
     else:
         characters = len(body) / _BYTES_PER_CHARACTER
     # a comma follows each text but the last; ids are counted as texts
-    texts = (sample.count(b'",') - sample.count(rb"\",")) * scale + 1
-    return estimate_texts(int(characters), int(texts), max_tokens=max_tokens)
+    texts = sample.count(b'",') - (sample.count(rb"\",") if escaped else 0)
+    return estimate_texts(int(characters), int(texts * scale) + 1, max_tokens=max_tokens)
 
 
 def count_ids(documents: Sequence[Sized]) -> Cost:

@@ -18,7 +18,8 @@ SETTLE_SECONDS = 0.1
 class FileWatch:
     """Tells when ``path`` has changed since it was last read.
 
-    A path that is missing has a state too. ``clock`` and ``wall_clock`` give seconds.
+    Whoever has read the file asks :meth:`confirm_state` before using what was read. A path that is
+    missing has a state too. ``clock`` and ``wall_clock`` give seconds.
     """
 
     def __init__(
@@ -59,6 +60,19 @@ class FileWatch:
         # what is read while the file changes is read again
         self._read_state = state if settled else _CHANGING
         return True
+
+    def confirm_state(self) -> bool:
+        """Whether the file, now read, is as :meth:`take_change` has seen it.
+
+        A writer that began in between may have let the reader see half of the file. The next check
+        then asks for it again, soon. A file that never stays as it is is confirmed.
+        """
+        state, _ = self._look()
+        if self._read_state in (state, _CHANGING):
+            return True
+        self._read_state = _CHANGING
+        self._next_check = self._clock() + SETTLE_SECONDS
+        return False
 
     def forget(self) -> None:
         """Let the next check ask for the file again: it could not be read."""

@@ -74,7 +74,9 @@ class Monitor:
             )
             self.languages = _open_windows((signal,), LANGUAGE_WINDOW_TEXTS, folder, self._name)
         self._waiting: list[tuple[Sequence[Prediction], Sequence[Usage]]] = []
-        self._texts = self._probabilities = 0
+        # since the last flush, and those of them that are not counted yet
+        self._texts = self._held = 0
+        self._labels = len(manifest.labels)
         self._sample: str | None = None
         self._flush_soon = Debounced(self.flush, seconds=_FLUSH_SECONDS)
 
@@ -104,12 +106,13 @@ class Monitor:
             return
         self._waiting.append((predictions, usages))
         self._texts += len(predictions)
-        self._probabilities += len(predictions) * len(predictions[0][1])
-        if self._sample is None and self.languages is not None:
-            self._sample = texts[0][: language.MAX_CHARACTERS]
-        if self._probabilities >= _MAX_PROBABILITIES:
+        self._held += len(predictions)
+        if len(self._waiting) == 1:
+            if self.languages is not None:
+                self._sample = self._sample or texts[0][: language.MAX_CHARACTERS]
+            self._flush_soon.request()
+        if self._held * self._labels >= _MAX_PROBABILITIES:
             self._count_waiting()
-        self._flush_soon.request()
 
     def flush(self) -> None:
         """Count what waits."""
@@ -123,7 +126,7 @@ class Monitor:
             self._count(self.languages, np.array([[row]]))
 
     def _count_waiting(self) -> None:
-        waiting, self._waiting, self._probabilities = self._waiting, [], 0
+        waiting, self._waiting, self._held = self._waiting, [], 0
         if not waiting:
             return
         predictions = [one for answers, _ in waiting for one in answers]

@@ -151,7 +151,7 @@ class AnswerReader:
         """One row for each answer."""
         find, others = self._labels.get, self._others
         labels = [find(prediction[0], others) for prediction in predictions]
-        _, tokens, used, unknown, _, _ = zip(*usages, strict=True)
+        _, tokens, used, unknown, *_ = zip(*usages, strict=True)
         columns: tuple[NDArray[Any], ...] = (
             self._measure_confidence(predictions),
             np.array(tokens),

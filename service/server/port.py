@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from importlib.util import find_spec
 
 from valence.service.errors import ConfigurationError
 
@@ -30,6 +31,14 @@ def require_free(host: str, port: int, *, option: str) -> None:
             listening.listen()
     except OSError as error:
         raise ConfigurationError(describe(host, port, error, option=option)) from None
+
+
+def require_grpc() -> None:
+    """Raise :class:`ConfigurationError` unless the packages of the extra ``grpc`` are there."""
+    if not all(map(find_spec, ("grpc", "google"))):
+        raise ConfigurationError(
+            "VALENCE_GRPC_PORT needs packages that are not installed; install valence[grpc]"
+        )
 
 
 def describe(host: str, port: int, error: OSError, *, option: str) -> str:

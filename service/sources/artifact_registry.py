@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 
 from valence.service.errors import ConfigurationError, SourceError
 from valence.service.registry.address import Address
-from valence.service.sources.source import Listing
+from valence.service.sources.source import AliasMoved, Listing
 
 EXTRA = "valence[store]"
 _KIND = "application/vnd.valence.model.v1"
@@ -90,8 +90,21 @@ class ArtifactRegistry:
         """Write a blob for each of ``files``, and then the artefact that names them."""
         self._write_artifact(name, version, [(file, folder / file) for file in files])
 
-    def write_alias(self, name: str, alias: str, content: bytes) -> None:
-        """Write an artefact with the file of the alias."""
+    def mark_alias(self, name: str, alias: str) -> str | None:
+        """The digest of the artefact of the alias."""
+        try:
+            return self._find_digest(name, f"{_ALIAS}{alias}")
+        except FileNotFoundError:
+            return None
+
+    def write_alias(self, name: str, alias: str, content: bytes, *, mark: str | None) -> None:
+        """Write an artefact with the file of the alias.
+
+        Registries write a tag without conditions: another process can come between the comparison
+        with ``mark`` and the write.
+        """
+        if self.mark_alias(name, alias) != mark:
+            raise AliasMoved
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{alias}.json"
             file.write_bytes(content)

@@ -1,8 +1,7 @@
-"""Sources that fsspec reads as trees of files: folders, S3, Google Cloud Storage, the Hub."""
+"""A source that fsspec reads as a tree of files; a kind of tree adds how it is written."""
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
@@ -11,7 +10,6 @@ from typing import IO, Any
 
 import fsspec
 from valence.service.errors import ConfigurationError
-from valence.service.files.atomic_write import replace_file
 from valence.service.registry.address import Address
 from valence.service.sources.source import Listing
 
@@ -68,8 +66,9 @@ class FileTree:
 
     def read_alias(self, name: str, alias: str, *, limit: int) -> bytes:
         """At most ``limit`` bytes of the file of an alias."""
-        with self._files.open(self._path(name, f"{alias}{_SUFFIX}"), "rb") as file:
-            content: bytes = file.read(limit)
+        # One request: a file that is opened is described first, and may be replaced before it is
+        # read.
+        content: bytes = self._files.cat_file(self._find_alias(name, alias), start=0, end=limit)
         return content
 
     def measure(self, name: str, version: str, files: Sequence[str]) -> dict[str, int]:
@@ -92,20 +91,23 @@ class FileTree:
         """Write ``files`` in this order."""
         for file in files:
             with (folder / file).open("rb") as content:
-                self._write((name, version, file), content)
+                self._write(self._path(name, version, file), content)
 
-    def write_alias(self, name: str, alias: str, content: bytes) -> None:
-        """Write the file of an alias; object stores replace an object in one step."""
-        self._write((name, f"{alias}{_SUFFIX}"), io.BytesIO(content))
+    def _find_alias(self, name: str, alias: str) -> str:
+        """The path of the file of an alias."""
+        return self._path(name, f"{alias}{_SUFFIX}")
 
-    def _write(self, parts: Sequence[str], content: IO[bytes]) -> None:
-        path = self._path(*parts)
-        if self.address.kind != "file":
-            with self._files.open(path, "wb") as target:
-                shutil.copyfileobj(content, target, _BLOCK_BYTES)
-            return
-        # a folder needs two steps for what others see in one
-        with replace_file(Path(path)) as unfinished, unfinished.open("wb") as target:
+    def _describe(self, path: str) -> dict[str, Any] | None:
+        """What the library tells about a file now; None without the file."""
+        try:
+            found: dict[str, Any] = self._files.info(path)
+        except FileNotFoundError:
+            return None
+        return found
+
+    def _write(self, path: str, content: IO[bytes]) -> None:
+        # object stores replace an object in one step
+        with self._files.open(path, "wb") as target:
             shutil.copyfileobj(content, target, _BLOCK_BYTES)
 
     def _path(self, *parts: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from valence.service.registry.address import Address
 from valence.service.sources.source import Source
 
@@ -12,6 +14,15 @@ def open_source(address: Address) -> Source:
         from valence.service.sources.artifact_registry import ArtifactRegistry
 
         return ArtifactRegistry(address)
-    from valence.service.sources.file_tree import FileTree
+    # fsspec takes a tenth of a second, which only who reads a source spends
+    from valence.service.sources.buckets import GoogleBucket, S3Bucket
+    from valence.service.sources.folder import Folder
+    from valence.service.sources.hub import HubRepository
 
-    return FileTree(address)
+    trees: dict[str, Callable[[Address], Source]] = {
+        "file": Folder,
+        "s3": S3Bucket,
+        "gs": GoogleBucket,
+        "hf": HubRepository,
+    }
+    return trees[address.kind](address)

@@ -8,9 +8,11 @@ from pathlib import Path
 from valence.service.classifier import seal
 from valence.service.errors import SourceError
 from valence.service.registry.address import check_label
-from valence.service.sources.source import Source, name_place
+from valence.service.sources.source import AliasMoved, Source, name_place
 
 _MAX_ALIAS_BYTES = 2**20
+# promotions of others that a promotion gives way to
+_TRIES = 10
 _MAX_LISTING_BYTES = 2**20
 
 
@@ -49,26 +51,42 @@ def move_alias(
 ) -> str:
     """Replace the file of an alias by what ``change`` makes of it; the version that it names now.
 
-    ``change`` gets the file, or None without one, and returns the version and the new file. Raises
+    ``change`` gets the file, or None without one, and returns the version and the new file. It is
+    asked again about the new file if another process has written the alias meanwhile. Raises
     :class:`SourceError` if the source does not hold the version.
     """
     check_label(name, what="name of a model")
     check_label(alias, what="name of an alias")
     place = f"{source.address}/{name}"
+    version, written = "", None
     with name_place(f"{place}/{alias}.json"):
-        listing = source.look(name)
-        before = None
-        if alias in listing.aliases:
-            before = source.read_alias(name, alias, limit=_MAX_ALIAS_BYTES)
-        version, after = change(before)
-        if version not in listing.versions:
-            raise SourceError(
-                f"{place}: the source does not hold the version {version}; it holds "
-                f"{', '.join(listing.versions) or 'none'}",
-                outcome="missing",
-            )
-        source.write_alias(name, alias, after)
-    return version
+        for _ in range(_TRIES):
+            mark = source.mark_alias(name, alias)
+            listing = source.look(name)
+            before = None
+            if alias in listing.aliases:
+                before = source.read_alias(name, alias, limit=_MAX_ALIAS_BYTES)
+            if written is not None and before == written:
+                # the answer to the write was lost, and its repetition met its own file
+                return version
+            version, after = change(before)
+            if version not in listing.versions:
+                raise SourceError(
+                    f"{place}: the source does not hold the version {version}; it holds "
+                    f"{', '.join(listing.versions) or 'none'}",
+                    outcome="missing",
+                )
+            try:
+                source.write_alias(name, alias, after, mark=mark)
+            except AliasMoved:
+                written = after
+            else:
+                return version
+    raise SourceError(
+        f"{place}/{alias}.json: other processes moved the alias {_TRIES} times meanwhile; let one "
+        "process at a time promote",
+        outcome="unreachable",
+    )
 
 
 def _read_listing(source: Source, name: str, version: str) -> bytes | None:

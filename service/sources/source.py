@@ -23,6 +23,10 @@ class Listing:
     """The state of each alias by its name: another state means that the alias may have moved."""
 
 
+class AliasMoved(Exception):
+    """Another process has written the file of an alias since its mark was taken."""
+
+
 class Source(Protocol):
     """A tree of sealed versions and of aliases; every method may raise any error of a library."""
 
@@ -48,8 +52,15 @@ class Source(Protocol):
         """Write ``files`` of ``folder`` in this order; the last one makes the version whole."""
         ...
 
-    def write_alias(self, name: str, alias: str, content: bytes) -> None:
-        """Write the file of an alias, in one step."""
+    def mark_alias(self, name: str, alias: str) -> str | None:
+        """What changes whenever the file of an alias is written; None without a file."""
+        ...
+
+    def write_alias(self, name: str, alias: str, content: bytes, *, mark: str | None) -> None:
+        """Write the file of an alias in one step, if it has ``mark`` still.
+
+        Raises :class:`AliasMoved` otherwise. Only a registry compares and writes in two steps.
+        """
         ...
 
 

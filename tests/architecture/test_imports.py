@@ -26,6 +26,8 @@ TORCH = {"service/classifier/model.py", "service/inference/engines/reference.py"
 SHARED = {
     "valence.service.classifier",
     "valence.service.errors",
+    # what is measured of feedback
+    "valence.service.feedback.record",
     "valence.service.files",
     "valence.service.inference.engines",
     "valence.service.inference.explain",

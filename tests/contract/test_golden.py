@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import io
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from valence.service.api.dialects import vllm
 from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
+from valence.service.feedback.prediction_id import KEY_BYTES, Issuer
 from valence.service.inference.admission import QueueLimits
 from valence.service.inference.model_loader import ModelLoader
 from valence.service.inference.models import Models
@@ -95,13 +97,17 @@ def application(tiny: Artifact, settings: Settings = Settings()) -> Application:
     )
     models.open([scorer])
     log = Log(io.StringIO())
-    return create_app(
+    app = create_app(
         settings=settings,
         models=models,
         metrics=metrics,
         log=log,
         reloads=Reloads(ModelLoader(settings, worker, metrics, log), models),
     )
+    # the ids of predictions hold a secret, a time and a count
+    issuer = Issuer(bytes(KEY_BYTES), clock=lambda: CREATED * 10**9, first=0)
+    app.context = dataclasses.replace(app.context, issuer=issuer)
+    return app
 
 
 async def answer(app: Application, request: bytes) -> bytes:

@@ -65,6 +65,7 @@ def test_only_the_gpu_lock_adds_torch_with_cuda():
         ("cpu", ["runtime"]),
         ("gpu", ["runtime", "torch"]),
         ("store", ["runtime", "store"]),
+        ("feedback", ["runtime", "feedback"]),
         ("training", ["serve", "torch", "score", "train", "store"]),
         ("sbom", ["sbom"]),
     ],

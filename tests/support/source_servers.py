@@ -1,4 +1,4 @@
-"""Fakes of what sources of models are read from: an object store, the Hub, a registry.
+"""Fakes of what sources of models are read from: an object store of moto, a registry.
 
 All of them listen on loopback, in a thread of the test.
 """
@@ -13,9 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, unquote
 
 
 @contextmanager
@@ -46,14 +44,23 @@ def serve_objects() -> Iterator[int]:
         server.stop()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Reads bodies and writes answers, without a line on the terminal."""
+
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *arguments: Any) -> None:
         """Keep the output of tests clean."""
 
     def read_body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     def answer(self, status: int, content: bytes = b"", **headers: str) -> None:
         self.send_response(status)
@@ -65,70 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-def make_hub(folder: Path, repository: str, *, token: str = "") -> type[BaseHTTPRequestHandler]:
-    """A Hub with one repository, whose files are those of ``folder``."""
-
-    class Hub(_Handler):
-        def do_GET(self) -> None:
-            if token and self.headers.get("Authorization") != f"Bearer {token}":
-                self.answer(401, b"{}", X_Error_Code="RepoNotFound")
-                return
-            path, _, query = unquote(self.path).partition("?")
-            api = f"/api/models/{repository}"
-            if path in (api, f"{api}/revision/main"):
-                self.answer(200, json.dumps({"id": repository, "sha": "0" * 40}).encode())
-            elif path.startswith(f"{api}/tree/main"):
-                deep = parse_qs(query).get("recursive", [""])[0].lower() == "true"
-                self._list(path.removeprefix(f"{api}/tree/main").strip("/"), deep=deep)
-            elif path.startswith(f"/{repository}/resolve/main/"):
-                self._resolve(path.removeprefix(f"/{repository}/resolve/main/"))
-            else:
-                self.answer(404, b"{}", X_Error_Code="RepoNotFound")
-
-        do_HEAD = do_GET  # noqa: N815
-
-        def do_POST(self) -> None:
-            asked = parse_qs(self.read_body().decode())["paths"]
-            paths = [folder / path for path in asked]
-            found = [self._describe(path) for path in paths if path.exists()]
-            self.answer(200, json.dumps(found).encode(), Content_Type="application/json")
-
-        def _list(self, path: str, *, deep: bool) -> None:
-            if not (folder / path).is_dir():
-                self.answer(404, b"{}", X_Error_Code="EntryNotFound")
-                return
-            paths = (folder / path).rglob("*") if deep else (folder / path).iterdir()
-            found = [self._describe(one) for one in sorted(paths)]
-            self.answer(200, json.dumps(found).encode(), Content_Type="application/json")
-
-        def _describe(self, path: Path) -> dict[str, Any]:
-            name = path.relative_to(folder).as_posix()
-            if path.is_dir():
-                return {"type": "directory", "path": name, "oid": "0" * 40, "size": 0}
-            digest = hashlib.sha1(path.read_bytes()).hexdigest()
-            return {"type": "file", "path": name, "oid": digest, "size": path.stat().st_size}
-
-        def _resolve(self, path: str) -> None:
-            if not (folder / path).is_file():
-                self.answer(404, b"", X_Error_Code="EntryNotFound")
-                return
-            content = (folder / path).read_bytes()
-            headers = {"ETag": hashlib.sha1(content).hexdigest(), "X_Repo_Commit": "0" * 40}
-            asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-            if asked:
-                first, last = int(asked[1]), int(asked[2] or len(content) - 1)
-                headers["Content_Range"] = f"bytes {first}-{last}/{len(content)}"
-                self.answer(206, content[first : last + 1], **headers)
-            else:
-                self.answer(200, content, **headers)
-
-    return Hub
-
-
 def make_registry(*, password: str = "") -> type[BaseHTTPRequestHandler]:
     """A registry that keeps what is pushed; with ``password`` it asks for a token first."""
 
-    class Registry(_Handler):
+    class Registry(Handler):
         blobs: ClassVar[dict[str, bytes]] = {}
         manifests: ClassVar[dict[tuple[str, str], bytes]] = {}
 

@@ -21,6 +21,8 @@ TEXT = "I loved every minute of it, and I did not expect to. The sound, though, 
 LONG = " ".join(["The rooms were clean and the staff were kind, but the breakfast was cold."] * 165)
 WIDTHS, SCHEMES = (390, 768, 1280, 1920), ("light", "dark")
 HEIGHT = 860
+# a machine with other work draws a page slowly
+_SECONDS = 300
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 # The elements that reach over the edge of the page, or hide a part of their content without a way
 # to it. What an element scrolls is cut at its edge.
@@ -35,7 +37,7 @@ def classify(page: Page, text: str) -> None:
     """Classify ``text`` on the playground that ``page`` shows."""
     page.fill("#text", text)
     page.click("#classify")
-    expect(page.locator("#status")).to_contain_text("Classified by", timeout=300_000)
+    expect(page.locator("#status")).to_contain_text("Classified by", timeout=_SECONDS * 1_000)
 
 
 def take_picture(browser: Browser, url: str, out: Path, scheme: str) -> None:
@@ -56,6 +58,7 @@ def take_all(browser: Browser, url: str, folder: Path) -> Iterator[str]:
             page = browser.new_page(
                 viewport={"width": width, "height": HEIGHT}, color_scheme=scheme
             )
+            page.set_default_timeout(_SECONDS * 1_000)
             for name in _show_pages(page, url):
                 page.screenshot(path=str(folder / f"{name}-{width}-{scheme}.png"), full_page=True)
                 for found in page.evaluate(_OVERFLOWS):
@@ -66,7 +69,7 @@ def take_all(browser: Browser, url: str, folder: Path) -> Iterator[str]:
 def _show_pages(page: Page, url: str) -> Iterator[str]:
     """Show one page after the other; yields their names."""
     page.goto(f"{url}/")
-    expect(page.locator("#status")).to_contain_text("Classified by", timeout=300_000)
+    expect(page.locator("#status")).to_contain_text("Classified by", timeout=_SECONDS * 1_000)
     yield "playground"
     options: list[Any] = page.eval_on_selector_all(
         "#compare option", "options => options.map(option => option.value)"
@@ -79,8 +82,11 @@ def _show_pages(page: Page, url: str) -> Iterator[str]:
     classify(page, LONG[:12_000])
     yield "long-text"
     page.goto(f"{url}/models")
-    expect(page.locator("#status")).to_contain_text("in memory", timeout=300_000)
+    expect(page.locator("#status")).to_contain_text("in memory", timeout=_SECONDS * 1_000)
     yield "models"
+    page.goto(f"{url}/monitor")
+    expect(page.locator("#status")).not_to_contain_text("Loading", timeout=_SECONDS * 1_000)
+    yield "monitor"
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 # the extra that installs what a command needs; `train` installs what every command needs
 _EXTRAS: Mapping[str, str] = {
     "bento": "serve",
+    "feedback": "feedback",
     "keys": "serve",
     "score": "score",
     "serve": "serve",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from valence.service.files.failures import exit_in_one_line
 from valence.service.version import VERSION
-from valence.training.cli import alias, shadow
+from valence.training.cli import alias, feedback, shadow
 from valence.training.cli.cells import cells
 from valence.training.cli.check import check
 from valence.training.cli.evaluate import evaluate
@@ -85,6 +85,7 @@ for _group, _commands in GROUPS.items():
         _settings = SETTINGS if _command in _FORWARDED else None
         app.command(rich_help_panel=_group, context_settings=_settings)(_command)
 app.add_typer(alias.app, name="alias", rich_help_panel="Models")
+app.add_typer(feedback.app, name="feedback", rich_help_panel="Serve")
 app.add_typer(shadow.app, name="shadow", rich_help_panel="Models")
 
 

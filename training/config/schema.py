@@ -239,7 +239,10 @@ class NGramSection(_Section):
     )
     words: int = Field(default=2, ge=1, le=MAX_ORDER, description="Words of an n-gram, at most.")
     minimum_count: int = Field(
-        default=1, ge=1, description="Rarer n-grams of two words or more have no weight."
+        default=2,
+        ge=1,
+        description="N-grams of two words or more that fewer texts have have no weight. At 1, the "
+        "model holds pairs of words of single texts.",
     )
     characters: bool = Field(
         default=True,
@@ -499,9 +502,6 @@ class Configuration(_Section):
     )
     labels: tuple[str, ...] = Field(min_length=2, description="In the order of the logits.")
     polarity: dict[str, float] | None = None
-    chosen: Names = Field(
-        default=(), description="Why these settings were chosen; the report quotes it."
-    )
     data: Data
     text: Text = Text()
     words: Words = Words()
@@ -513,6 +513,9 @@ class Configuration(_Section):
     distillation: Distillation | None = None
     counterfactuals: Counterfactuals | None = None
     outside: Outside = Outside()
+    chosen: Names = Field(
+        default=(), description="Why these settings were chosen; the report quotes it."
+    )
     expected: Expected | None = None
 
     @model_validator(mode="after")

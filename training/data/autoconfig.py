@@ -5,8 +5,9 @@ Rules of thumb, taken from the published configurations (``docs/training-log.md`
 * ``max_tokens`` so that 99 of 100 texts are read whole, in steps of 32 up to 512;
 * frequent numbers are words of their own if more than half of the words are numbers;
 * fewer than ``FEW_TEXTS`` texts, half of them of ``LONG_TOKENS`` or more: a small network over
-  tuned GloVe words that averages what it reads and leaves much out in training; else the default
-  network, since an average tells short texts apart badly;
+  tuned GloVe words that averages what it reads and leaves much out in training, unless most have
+  letters of a script without spaces, of which GloVe has none; else the default network, since an
+  average tells short texts apart badly;
 * epochs until the network has taken ``STEPS`` steps, at least 4 and at most 40, so that few texts
   are seen often enough;
 * files that are streamed (:mod:`valence.training.data.stream`) are passed once, or for
@@ -115,7 +116,13 @@ def _choose_sections(examples: Sequence[Example], share: float) -> dict[str, Any
     lengths = np.array([len(tokenizer.find_surfaces(example.text)) for example in examples])
     longest = float(np.percentile(lengths, 99))
     max_tokens = min(512, max(32, 32 * math.ceil(longest / 32)))
-    few_and_long = len(examples) < FEW_TEXTS and float(np.median(lengths)) >= LONG_TOKENS
+    # GloVe has no letter of them, and all is learnt from these texts
+    unspaced = sum(tokenizer.has_unspaced(example.text) for example in examples)
+    few_and_long = (
+        len(examples) < FEW_TEXTS
+        and float(np.median(lengths)) >= LONG_TOKENS
+        and unspaced <= len(examples) / 2
+    )
     text: dict[str, Any] = {"max_tokens": max_tokens}
     if holds_mostly_numbers(example.text for example in examples):
         text["numbers"] = "own"

@@ -112,6 +112,16 @@ class EncodedTexts:
         whole._targets = np.concatenate([part._targets for part in parts])
         return whole
 
+    def take(self, rows: NDArray[np.int64]) -> EncodedTexts:
+        """The texts of ``rows``."""
+        documents = self.documents()
+        part = copy.copy(self)
+        part.lengths = self.lengths[rows]
+        part._ids = np.concatenate([*(documents[row] for row in rows.tolist()), self._ids[-1:]])
+        part._starts = np.cumsum(part.lengths) - part.lengths
+        part.truth, part._targets = self.truth[rows], self._targets[rows]
+        return part
+
     def __len__(self) -> int:
         return len(self.lengths)
 

@@ -54,6 +54,8 @@ def evaluate_fitted_model(
     """Calibrate ``model`` and choose its thresholds on the dev texts, then score the model."""
     encoded, splits = prepared.held_out, prepared.raw.splits
     outputs = {name: model.compute_logits(texts) for name, texts in encoded.items()}
+    if model.dev_logits is not None:
+        outputs["dev"] = model.dev_logits
     temperature = calibration.fit_temperature(
         outputs["dev"].astype(np.float64), encoded["dev"].truth
     )

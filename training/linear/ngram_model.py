@@ -23,6 +23,11 @@ from valence.training.linear.ngram_choice import choose_ngrams
 MAX_WEIGHTS = 2**23
 """Weights of all n-grams and labels: fitting takes some fifteen times their memory."""
 
+MANY_DEV_TEXTS = 1_000
+"""So many dev texts are not learnt: they calibrate well, and the training texts are many too."""
+
+_FOLDS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class NGramModel:
@@ -82,6 +87,27 @@ def fit_ngram_model(
     found = fit_weights(Problem(features, targets, texts.task, settings.strength, parts))
     tensors[NGRAM_WEIGHTS] = (found.weights * scales[:, np.newaxis]).astype(np.float32)
     return _make_model(tensors, found.bias.astype(np.float32), size)
+
+
+def fit_with_dev(
+    train: EncodedTexts, dev: EncodedTexts, vocabulary: Vocabulary, settings: NGramSection
+) -> tuple[NGramModel, NDArray[np.float32]]:
+    """The model of ``train`` and, if they are few, of ``dev``; and logits of the dev texts.
+
+    These logits are of models that have not learnt the text, so calibration and scores on dev stay
+    honest, while few labelled texts are not wasted.
+    """
+    if len(dev) >= MANY_DEV_TEXTS:
+        model = fit_ngram_model(train, vocabulary, settings)
+        return model, model.compute_logits(dev)
+    logits = np.empty((len(dev), dev.targets.shape[1]), dtype=np.float32)
+    fold_of = np.arange(len(dev)) % _FOLDS
+    for number in np.unique(fold_of).tolist():
+        rows, others = np.flatnonzero(fold_of == number), np.flatnonzero(fold_of != number)
+        learnt = EncodedTexts.joined([train, dev.take(others)])
+        model = fit_ngram_model(learnt, vocabulary, settings)
+        logits[rows] = model.compute_logits(dev.take(rows))
+    return fit_ngram_model(EncodedTexts.joined([train, dev]), vocabulary, settings), logits
 
 
 def _make_model(

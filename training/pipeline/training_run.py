@@ -13,7 +13,7 @@ from valence.training.data.batches import EncodedTexts
 from valence.training.data.preparation import Prepared, load_splits, prepare
 from valence.training.distillation import transfer_set
 from valence.training.evaluation import fitted_model
-from valence.training.linear.ngram_model import fit_ngram_model
+from valence.training.linear.ngram_model import fit_with_dev
 from valence.training.metrics.scores import Evaluation
 from valence.training.outside import detector
 from valence.training.pipeline import publication
@@ -138,10 +138,11 @@ def fit_classifier(
     if settings is None:
         return FittedClassifier(trained, None, size)
     assert isinstance(prepared.train, EncodedTexts)  # noqa: S101 - streamed texts are refused
-    ngrams = fit_ngram_model(prepared.train, prepared.vocabulary, settings)
+    dev = prepared.held_out["dev"]
+    ngrams, dev_logits = fit_with_dev(prepared.train, dev, prepared.vocabulary, settings)
     run.reporter.say(f"{ngrams.size:,} n-grams of up to {settings.words} words have weights")
     if trained is None:
-        return FittedClassifier(None, ngrams, size)
-    fitted, share = sum_models(trained, ngrams, prepared.held_out["dev"], share=settings.share)
+        return FittedClassifier(None, ngrams, size, dev_logits)
+    fitted, share = sum_models(trained, ngrams, dev, dev_logits, share=settings.share)
     run.reporter.say(f"the n-grams have {share:.0%} of the sum")
     return fitted

@@ -54,7 +54,7 @@ def _change(source: Source, name: str, change: Callable[[Alias | None], Alias]) 
                 "promote a version"
             ) from None
         made.append(change(before))
-        return made[0].version, (made[0].model_dump_json(indent=2) + "\n").encode()
+        return made[-1].version, (made[-1].model_dump_json(indent=2) + "\n").encode()
 
     move_alias(source, name, CHAMPION, replace)
-    return made[0]
+    return made[-1]

@@ -33,11 +33,15 @@ class OutsideRow:
 
 @dataclass(frozen=True, slots=True)
 class FittedClassifier:
-    """At least one of ``network`` and ``ngrams``; logits are their sum."""
+    """At least one of ``network`` and ``ngrams``; logits are their sum.
+
+    ``dev_logits`` are set where n-grams have learnt the dev texts: those of models that have not.
+    """
 
     network: TrainedNetwork | None
     ngrams: NGramModel | None
     vocabulary_size: int
+    dev_logits: Logits | None = None
     outside: OutsideRow | None = None
 
     def compute_logits(self, texts: EncodedTexts) -> Logits:
@@ -95,22 +99,27 @@ class FittedClassifier:
 
 
 def sum_models(
-    network: TrainedNetwork, ngrams: NGramModel, dev: EncodedTexts, *, share: float | None = None
+    network: TrainedNetwork,
+    ngrams: NGramModel,
+    dev: EncodedTexts,
+    dev_logits: Logits,
+    *,
+    share: float | None = None,
 ) -> tuple[FittedClassifier, float]:
     """The sum of both, by the ``dev`` texts, and the share of ``ngrams`` in it, or ``share``.
 
-    Changes the output layer of the network.
+    ``dev_logits`` are those of n-grams that have not learnt them. Changes the output layer of the
+    network.
     """
-    weights = weigh_models(
-        loop.compute_logits(network.model, dev),
-        ngrams.compute_logits(dev),
-        dev.truth,
-        share=share,
-    )
+    outputs = loop.compute_logits(network.model, dev)
+    weights = weigh_models(outputs, dev_logits, dev.truth, share=share)
     with torch.no_grad():
         for parameter in network.model.output.parameters():
             parameter.mul_(weights.network)
-    scaled = ngrams.scaled(weights.ngrams)
-    return FittedClassifier(
-        network, scaled, network.model.architecture.vocabulary_size
-    ), weights.share
+    fitted = FittedClassifier(
+        network,
+        ngrams.scaled(weights.ngrams),
+        network.model.architecture.vocabulary_size,
+        weights.add(outputs, dev_logits),
+    )
+    return fitted, weights.share

@@ -8,7 +8,6 @@ scores sum to 1.
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Annotated, Any, Literal, Self
 
 import pydantic_core
@@ -32,6 +31,7 @@ from valence.service.api.http.routes import SCORING_ERRORS, Context, Operation, 
 from valence.service.api.http.scoring import (
     describe_version,
     find_scorer,
+    issue_id,
     require_within_limits,
     score_texts,
     to_json,
@@ -230,13 +230,14 @@ async def classify(context: Context, request: Request) -> Outcome:
         _require_distribution(scorer)
     asked = ScoreRequest(texts, truncation=_choose_truncation(body, scorer))
     scored = await score_texts(context, request, asked, scorer)
+    prediction_id = issue_id(context.issuer, scorer.name, scorer.version, scored.answers)
     content: Any
     if body.inputs is None:
-        content = _describe_results(body, scorer, scored)
+        content = _describe_results(body, scorer, scored, prediction_id)
     else:
         (content,) = await rank_labels(scorer, scored)
     response = Response(await to_json(content), headers=(describe_version(scorer),))
-    return Outcome.of(response, scorer, scored)
+    return Outcome.of(response, scorer, scored, prediction_id)
 
 
 def _read_texts(body: VllmRequest) -> tuple[list[str], str]:
@@ -256,7 +257,9 @@ def _require_distribution(scorer: Scorer) -> None:
         )
 
 
-def _describe_results(body: VllmRequest, scorer: Scorer, scored: Scored) -> dict[str, Any]:
+def _describe_results(
+    body: VllmRequest, scorer: Scorer, scored: Scored, prediction_id: str
+) -> dict[str, Any]:
     """A :class:`VllmResponse` as plain values."""
     labels = scorer.manifest.labels
     data = [
@@ -270,7 +273,7 @@ def _describe_results(body: VllmRequest, scorer: Scorer, scored: Scored) -> dict
     ]
     tokens = scored.usage.tokens_used
     return {
-        "id": f"classify-{body.request_id or uuid.uuid4().hex}",
+        "id": f"classify-{body.request_id or prediction_id}",
         "object": "list",
         "created": seconds_since_1970(),
         "model": scorer.name,

@@ -22,7 +22,10 @@ from valence.service.settings import Settings
 ROUTES: tuple[Route, ...] = (*inference.ROUTES, *models.ROUTES, *health.ROUTES, inference.STREAM)
 
 # what an answer says beside its message
-_METADATA = frozenset((b"x-request-id", b"x-model-version", b"retry-after", b"traceparent"))
+_PREDICTION_ID = "x-prediction-id"
+_METADATA = frozenset(
+    (b"x-request-id", b"x-model-version", b"retry-after", b"traceparent", _PREDICTION_ID.encode())
+)
 _EXTENSIONS: dict[str, dict[object, object]] = {EXTENSION: {}}
 # the largest number of milliseconds that the header may have
 _MAX_MILLISECONDS = 999_999_999
@@ -59,12 +62,24 @@ def make_options(settings: Settings) -> tuple[tuple[str, int], ...]:
 
 
 class CallServer:
-    """Answers the calls on ``port`` by ``application``, which serves :data:`ROUTES`."""
+    """Answers the calls on ``port`` by ``application``, which serves :data:`ROUTES`.
+
+    One of several workers listens once it is ``ready``: until then it leaves connections to the
+    others.
+    """
 
     option = "VALENCE_GRPC_PORT"
 
-    def __init__(self, application: ASGIApp, context: Context, port: int) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        context: Context,
+        port: int,
+        ready: asyncio.Event | None = None,
+    ) -> None:
         self.port = port
+        self._ready = ready
+        self._log = context.log
         self._application = application
         self._models = context.models
         self._settings = context.settings
@@ -73,7 +88,23 @@ class CallServer:
         self._stopping: asyncio.Task[None] | None = None
 
     async def start(self, host: str) -> None:
-        """Listen on ``host``; raises :class:`OSError` if the port is taken."""
+        """Listen on ``host``, now or when ready; raises :class:`OSError` if the port is taken."""
+        if self._ready is None:
+            await self._listen(host)
+        else:
+            self._waiting = asyncio.create_task(self._listen_when_ready(host, self._ready))
+
+    async def _listen_when_ready(self, host: str, ready: asyncio.Event) -> None:
+        await ready.wait()
+        if self._models.ending.is_set():
+            return
+        try:
+            await self._listen(host)
+        except OSError as error:
+            # the port was free before the workers began, so this is the fault of a moment
+            self._log.event("error", "no calls", reason=str(error))
+
+    async def _listen(self, host: str) -> None:
         settings = self._settings
         server = grpc.aio.server(
             options=make_options(settings), maximum_concurrent_rpcs=settings.max_connections
@@ -129,6 +160,11 @@ class CallServer:
             if answer.status == 200:
                 reply = _StreamResponse()
                 reply.infer_response.ParseFromString(answer.body)
+                # the metadata of a stream are those of all its answers
+                prediction_id = dict(answer.metadata).get(_PREDICTION_ID)
+                if prediction_id:
+                    parameter = reply.infer_response.parameters["prediction_id"]
+                    parameter.string_param = prediction_id
             else:
                 reply = _StreamResponse(error_message=answer.body.decode())
             yield reply.SerializeToString()

@@ -88,6 +88,8 @@ class Access:
             self._watch.forget()
             self._keep(f"{self._path}: {error.strerror}")
             return
+        if not self._watch.confirm_state():
+            return
         if reading == self._reading and not self._unread:
             return
         self._unread = ""

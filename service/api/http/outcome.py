@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from starlette.types import ASGIApp
-from valence.service.inference.scored import Scored, Stages, TotalUsage
+from valence.service.errors import TextTooLong
+from valence.service.inference.scored import Answer, Scored, Stages, TotalUsage
 from valence.service.inference.scorer import Scorer
 
 
@@ -32,11 +34,25 @@ class Outcome(NamedTuple):
     version: str = ""
     usage: TextCounts = NO_TEXTS
     stages: Stages | None = None
+    answers: Sequence[Answer | TextTooLong] = ()
+    """The answers to the texts, of which the id of the prediction is made."""
+    prediction_id: str = ""
+    """The id of the prediction, if the handler has made it."""
 
     @classmethod
-    def of(cls, response: ASGIApp, scorer: Scorer, scored: Scored) -> Outcome:
+    def of(
+        cls, response: ASGIApp, scorer: Scorer, scored: Scored, prediction_id: str = ""
+    ) -> Outcome:
         """The outcome of a request that ``scorer`` answered."""
-        return cls(response, scorer.name, scorer.version, scored.usage, scored.stages)
+        return cls(
+            response,
+            scorer.name,
+            scorer.version,
+            scored.usage,
+            scored.stages,
+            scored.answers,
+            prediction_id,
+        )
 
 
 class ModelFailure(Exception):

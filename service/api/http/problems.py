@@ -34,6 +34,7 @@ KINDS: dict[type[errors.RequestError], Kind] = {
     errors.Forbidden: Kind(403, "forbidden", "The API key does not have the scope"),
     errors.UnknownPath: Kind(404, "unknown-path", "This path does not exist"),
     errors.UnknownModel: Kind(404, "unknown-model", "This model is not served"),
+    errors.FeedbackOff: Kind(404, "feedback-off", "This service stores no feedback"),
     errors.MethodNotAllowed: Kind(405, "method-not-allowed", "The path does not have this method"),
     errors.NotAcceptable: Kind(
         406, "not-acceptable", "The answer has no media type that the client accepts"

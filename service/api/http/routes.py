@@ -13,6 +13,8 @@ from valence.service.api.http.problems import Problem, ProblemDetails, problem_j
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.errors import RequestError
+from valence.service.feedback.group_writer import GroupWriter
+from valence.service.feedback.prediction_id import Issuer
 from valence.service.inference.models import Models
 from valence.service.inference.reload.reloads import Reloads
 from valence.service.keys.key import Scope
@@ -34,6 +36,10 @@ class Context:
     log: Log
     routes: tuple[Route, ...]
     reloads: Reloads | None = None
+    issuer: Issuer = field(default_factory=Issuer)
+    """Makes the ids of predictions, and reads them."""
+    feedback: GroupWriter | None = None
+    """Stores feedback; None without a database."""
 
 
 Handler = Callable[[Context, Request], Awaitable[Outcome]]
@@ -66,6 +72,11 @@ class Operation:
     errors: tuple[type[RequestError], ...] = ()
     error: type[BaseModel] = ProblemDetails
     """The schema of the answers of the route's ``refuse``."""
+
+    @property
+    def predicts(self) -> bool:
+        """Whether an answer is a prediction of labels, which has an id."""
+        return self.tag == "classify" or errors.TextTooLong in self.errors
 
 
 # the errors of every route that scores texts

@@ -20,6 +20,7 @@ from valence.service.api.http.problems import (
     problem_json,
 )
 from valence.service.api.http.routes import Route
+from valence.service.feedback.prediction_id import MAX_CHARACTERS
 from valence.service.settings import Settings
 from valence.service.version import VERSION
 
@@ -31,6 +32,11 @@ _REQUEST_ID_HEADER = {
 _TRACEPARENT_HEADER = {
     "description": "W3C trace context of this answer, if the request has one or is traced.",
     "schema": {"type": "string"},
+}
+_PREDICTION_ID_HEADER = {
+    "description": "The id of the answer, for `POST /v1/feedback`. The id of text N of several "
+    "texts is this id with `.N` after it, counted from 0; of line N of a stream, counted from 1.",
+    "schema": {"type": "string", "maxLength": MAX_CHARACTERS},
 }
 _ALWAYS = {"X-Request-ID": _REQUEST_ID_HEADER, "traceparent": _TRACEPARENT_HEADER}
 _TIMEOUT_PARAMETER = {
@@ -211,9 +217,10 @@ def _success_response(route: Route, names: dict[Any, dict[str, str]]) -> dict[st
             described["examples"] = _examples(operation.response_examples)
         content = {operation.media_types[0]: described}
     line = names[operation.response_line] if operation.response_line else None
+    predicted = {"X-Prediction-ID": _PREDICTION_ID_HEADER} if operation.predicts else {}
     return {
         "description": operation.summary,
-        "headers": _ALWAYS,
+        "headers": {**_ALWAYS, **predicted},
         "content": {**content, **_other_content(operation.other_responses, line)},
     }
 

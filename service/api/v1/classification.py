@@ -17,6 +17,7 @@ from valence.service.api.http.scoring import (
     TURN_TEXTS,
     faults_of_length,
     find_scorer,
+    issue_id,
     name_failure,
     require_few,
     score_texts,
@@ -32,6 +33,7 @@ from valence.service.api.v1.schemas import (
     Options,
 )
 from valence.service.classifier.result import format_judgement, format_result
+from valence.service.feedback.prediction_id import Issuer
 from valence.service.inference.scored import Answer, Scored, ScoreRequest, Sentence
 from valence.service.inference.scorer import Scorer
 from valence.service.inference.turns import Turns
@@ -54,7 +56,7 @@ async def classify(context: Context, request: Request) -> Outcome:
     scorer = find_scorer(context, request, asked.model)
     scored = await score_texts(context, request, _score_request(asked, texts, too_long), scorer)
     try:
-        answer = await _answer(asked, scorer, scored, too_long)
+        answer = await _answer(context.issuer, asked, scorer, scored, too_long)
         content = (
             await to_nested_json(answer, Turns(scored.deadline))
             if asked.explain or asked.granularity == "sentence"
@@ -62,7 +64,7 @@ async def classify(context: Context, request: Request) -> Outcome:
         )
     except BaseException as error:
         raise name_failure(error, request, scorer) from None
-    return Outcome.of(Response(content), scorer, scored)
+    return Outcome.of(Response(content), scorer, scored, answer["prediction_id"])
 
 
 # where the texts are in the requests of other servers that have a path /v1/classify
@@ -96,7 +98,7 @@ async def classify_in_process(context: Context, fields: dict[str, object]) -> di
     texts = _texts(asked, context.settings)
     too_long = _require_short_texts(texts, asked, context.settings)
     scored = await scorer.score(_score_request(asked, texts, too_long)._replace(deadline=deadline))
-    answer = await _answer(asked, scorer, scored, too_long)
+    answer = await _answer(context.issuer, asked, scorer, scored, too_long)
     for result in answer["results"]:
         if result and "explanation" in result:
             result["explanation"]["tokens"] = list(result["explanation"]["tokens"])
@@ -126,7 +128,11 @@ def _score_request(
 
 
 async def _answer(
-    asked: ClassifyRequest, scorer: Scorer, scored: Scored, too_long: Mapping[int, str]
+    issuer: Issuer,
+    asked: ClassifyRequest,
+    scorer: Scorer,
+    scored: Scored,
+    too_long: Mapping[int, str],
 ) -> dict[str, Any]:
     """A :class:`ClassifyResponse` as plain values: building the model would cost more than JSON.
 
@@ -147,7 +153,7 @@ async def _answer(
     results: list[dict[str, Any] | None] = []
     faults: list[dict[str, Any]] = []
     uncertain = written = 0
-    turns = Turns(scored.deadline)
+    turns = None
     for index, answer in enumerate(answers):
         name = {"id": ids[index]} if ids else {}
         if not isinstance(answer, tuple):
@@ -165,16 +171,23 @@ async def _answer(
         if asked.explain:
             shaped["explanation"] = next(explanations)._asdict()
         if asked.granularity == "sentence":
+            turns = turns or Turns(scored.deadline)
             shaped["sentences"] = await _shape_sentences(scorer, next(sentences), asked, turns)
             written += len(shaped["sentences"])
         results.append(name | shaped if ids else shaped)
         written += 1
         if written >= TURN_TEXTS:
             written = 0
+            turns = turns or Turns(scored.deadline)
             await turns.give()
     if uncertain:
         scorer.count_uncertain(uncertain)
-    return _envelope(scorer, scored, results, faults)
+    prediction_id = (
+        issuer.issue_several(scorer.name, scorer.version, len(results))
+        if faults
+        else issue_id(issuer, scorer.name, scorer.version, scored.answers)
+    )
+    return _envelope(scorer, scored, results, faults, prediction_id)
 
 
 def _texts(asked: ClassifyRequest, settings: Settings) -> list[str]:
@@ -246,11 +259,13 @@ def _envelope(
     scorer: Scorer,
     scored: Scored,
     results: Sequence[dict[str, Any] | None],
-    faults: Sequence[dict[str, Any]] = (),
+    faults: Sequence[dict[str, Any]],
+    prediction_id: str,
 ) -> dict[str, Any]:
     total = scored.usage
     return {
         "model": {"name": scorer.name, "version": scorer.version},
+        "prediction_id": prediction_id,
         "results": results,
         **({"errors": faults} if faults else {}),
         "usage": {

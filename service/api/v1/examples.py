@@ -11,6 +11,10 @@ from valence.service import errors
 from valence.service.api.http.problems import KINDS
 
 _MODEL = {"name": "sentiment", "version": "1"}
+_PREDICTION_ID = (
+    "WyJzZW50aW1lbnQiLCIxIixbInBvc2l0aXZlIl1d."
+    "1838d8c8e7cb8200000000003f700000b1a757ce6e5117f614c26d51"
+)
 _SCORES = [
     {"label": "positive", "score": 0.9375},
     {"label": "neutral", "score": 0.046875},
@@ -55,7 +59,12 @@ def _answer(result: dict[str, Any], model: dict[str, str] = _MODEL) -> dict[str,
     """The answer to a request with one text."""
     read = result["usage"]
     total = {"texts": 1, **{key: read[key] for key in list(read)[:4]}, "truncated_texts": 0}
-    return {"model": model, "results": [result], "usage": total}
+    return {
+        "model": model,
+        "prediction_id": _PREDICTION_ID,
+        "results": [result],
+        "usage": total,
+    }
 
 
 CLASSIFIED: dict[str, Any] = {

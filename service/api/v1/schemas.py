@@ -282,6 +282,14 @@ class ClassifyResponse(BaseModel):
     """One result for each text, in order. The shape is the same for one text and for many."""
 
     model: ModelName
+    prediction_id: str = Field(
+        default="",
+        description="The id of this answer, for `POST /v1/feedback`; the header `X-Prediction-ID` "
+        "has it too. It names the model, the version, the time, and for one text the label and its "
+        "score; treat it as opaque. The id of text N of several texts is this id with `.N` after "
+        "it, counted from 0.",
+        json_schema_extra=_absent,
+    )
     results: Annotated[
         list[Result | None],
         Field(
@@ -329,6 +337,13 @@ class StreamResult(Result):
         ModelName,
         Field(description="What answered this line: later lines may have a newer version."),
     ]
+    prediction_id: str = Field(
+        default="",
+        description="Only present if another version answered this line than the header "
+        "`X-Prediction-ID` names: the id of this line. The id of any other line is the header with "
+        "`.N` after it, the number of the line.",
+        json_schema_extra=_absent,
+    )
 
 
 class StreamRefusal(BaseModel):

@@ -54,7 +54,13 @@ async def classify_stream(context: Context, request: Request) -> Outcome:
         raise ModelFailure(error, scorer) from error
     answerer = LineAnswerer(context, request, scorer, options)
     stream = Stream(context, answerer, read, request.body)
-    return Outcome(stream, scorer.name, scorer.version, answerer.usage)
+    return Outcome(
+        stream,
+        scorer.name,
+        scorer.version,
+        answerer.usage,
+        prediction_id=answerer.prediction_id,
+    )
 
 
 def _require_plain(options: Options) -> None:

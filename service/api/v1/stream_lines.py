@@ -51,6 +51,9 @@ class LineAnswerer:
         self._request = request
         self._scorer = scorer
         self._options = options
+        self.prediction_id = context.issuer.issue_several(scorer.name, scorer.version, 0)
+        """The id of the stream, for its header; it names the version of the first line."""
+        self._ids = {(scorer.name, scorer.version): ""}
         self.usage = StreamUsage()
 
     def renew_key(self) -> None:
@@ -79,6 +82,7 @@ class LineAnswerer:
         answers = iter(await self._score(scorer, texts))
         labels, options = scorer.manifest.labels, self._options
         model = {"name": scorer.name, "version": scorer.version}
+        prediction_id = self._find_id(scorer)
         written = []
         for (number, _), (name, text) in zip(lines, asked, strict=True):
             answer = next(answers) if isinstance(text, str) else text
@@ -94,6 +98,8 @@ class LineAnswerer:
                     unreadable=options.unreadable,
                 )
                 shaped["model"] = model
+                if prediction_id:
+                    shaped["prediction_id"] = f"{prediction_id}.{number}"
                 if "reason" in shaped:
                     scorer.count_uncertain(1)
                 written.append(pydantic_core.to_json(shaped))
@@ -101,6 +107,13 @@ class LineAnswerer:
                 await asyncio.sleep(0)
         written.append(b"")
         return b"\n".join(written)
+
+    def _find_id(self, scorer: Scorer) -> str:
+        """The id of the lines that ``scorer`` answers; "" if it is the one in the header."""
+        key = (scorer.name, scorer.version)
+        if key not in self._ids:
+            self._ids[key] = self._context.issuer.issue_several(*key, 0)
+        return self._ids[key]
 
     def _parse(self, line: Line) -> tuple[str, str | errors.RequestError]:
         """The id of a line, or "", and its text or its error."""

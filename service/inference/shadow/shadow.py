@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,8 +19,10 @@ from valence.service.inference.models import Models
 from valence.service.inference.scored import Answer, Scored, ScoreRequest
 from valence.service.inference.scorer import Scorer
 from valence.service.observability.log import Log
+from valence.service.observability.metrics.buffered import FLUSH_SECONDS
 from valence.service.observability.metrics.service import Metrics
 from valence.service.observability.metrics.shadow import Lost, PairMetrics
+from valence.service.pacing.debounce import Debounced
 from valence.service.settings import ShadowRule
 
 # A fuller worker leaves its shadows out. Shadows count in the saturation too.
@@ -62,11 +64,18 @@ class Shadow:
 
     def __init__(self, rule: ShadowRule, models: Models, metrics: Metrics, log: Log) -> None:
         self.rule = rule
+        self._challenger = f"{rule.model}@{rule.challenger}"
         self._models = models
         self._metrics = metrics
         self._log = log
         self._waiting: deque[_Part] = deque()
         self._texts = self._characters = 0
+        # Whether texts have waited in vain. Until there is room again, one request at a time waits
+        # for it, since to let others wait and forget them costs each answer.
+        self._crowded = False
+        # texts that did not wait, by the version that answered them
+        self._turned_away: Counter[Scorer] = Counter()
+        self._flush_soon = Debounced(self.flush, seconds=FLUSH_SECONDS)
         self._working: asyncio.Task[None] | None = None
         self._closed = False
         self._failures: set[tuple[str, type[Exception]]] = set()
@@ -79,18 +88,20 @@ class Shadow:
 
         They wait from when the task that answers them has ended, so that nothing delays the answer.
         """
+        share = self.rule.share
         if (
             request.shadow
-            or random.random() >= self.rule.share  # noqa: S311 - nothing secret
+            or (share < 1 and random.random() >= share)  # noqa: S311 - nothing secret
             or served is not self._models.find(served.name)
         ):
             return
-        challenger = self._find_challenger(served)
-        if challenger is None:
+        most = 1 if self._crowded else MAX_TEXTS
+        if self._texts >= most or self._metrics.saturation >= MAX_SATURATION:
+            # an overload leaves no time to let texts wait in vain, or to look up for whom
+            self._turned_away[served] += len(request.texts)
+            self._flush_soon.request()
             return
-        if self._texts >= MAX_TEXTS or self._metrics.saturation >= MAX_SATURATION:
-            # an overload leaves no time to let texts wait in vain
-            self._find_metrics(served, challenger).count_lost(len(request.texts), "dropped")
+        if self._find_challenger(served) is None:
             return
         task = asyncio.current_task()
         if task is not None:
@@ -99,11 +110,18 @@ class Shadow:
     async def close(self) -> None:
         """Forget what waits, and work no more."""
         self._closed = True
+        self.flush()
         self._forget(self._waiting)
         self._waiting.clear()
         if self._working is not None:
             self._working.cancel()
             await asyncio.wait((self._working,))
+
+    def flush(self) -> None:
+        """Count the texts that did not wait, as dropped if there is a challenger for them."""
+        turned_away, self._turned_away = self._turned_away, Counter()
+        for served, texts in turned_away.items():
+            self._count(served, texts, "dropped")
 
     def _append(self, served: Scorer, request: ScoreRequest, scored: Scored) -> None:
         if self._closed:
@@ -131,6 +149,7 @@ class Shadow:
             await asyncio.sleep(_GATHER_SECONDS)
             while self._waiting:
                 if await self._find_room():
+                    self._crowded = False
                     await self._compare(self._take(alone=alone))
                     alone = not alone
                 else:
@@ -209,7 +228,7 @@ class Shadow:
 
     def _find_challenger(self, served: Scorer) -> Scorer | None:
         """The challenger, if it is loaded, is another version, and has the same labels."""
-        found = self._models.find(f"{served.name}@{self.rule.challenger}")
+        found = self._models.find(self._challenger)
         if (
             found is None
             or found.version == served.version
@@ -223,6 +242,7 @@ class Shadow:
         """Forget what has waited too long; the oldest comes first."""
         oldest = time.perf_counter() - _MAX_AGE_SECONDS
         while self._waiting and self._waiting[0].since < oldest:
+            self._crowded = True
             self._forget((self._waiting.popleft(),))
 
     def _forget(self, parts: Iterable[_Part]) -> None:
@@ -236,10 +256,12 @@ class Shadow:
 
     def _count_lost(self, parts: Iterable[_Part], outcome: Lost) -> None:
         for part in parts:
-            challenger = self._find_challenger(part.served)
-            if challenger is not None:
-                metrics = self._find_metrics(part.served, challenger)
-                metrics.count_lost(len(part.texts), outcome)
+            self._count(part.served, len(part.texts), outcome)
+
+    def _count(self, served: Scorer, texts: int, outcome: Lost) -> None:
+        challenger = self._find_challenger(served)
+        if challenger is not None:
+            self._find_metrics(served, challenger).count_lost(texts, outcome)
 
     def _find_metrics(self, served: Scorer, challenger: Scorer) -> PairMetrics:
         return self._metrics.shadow.pair(

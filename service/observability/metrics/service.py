@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from valence.service.observability import metrics_folder
 from valence.service.observability.metrics.buffered import FLUSH_SECONDS, MAX_BUFFERED, observe_all
 from valence.service.observability.metrics.exposition import exposition
+from valence.service.observability.metrics.feedback import FeedbackMetrics
 from valence.service.observability.metrics.keys import KeyMetrics
 from valence.service.observability.metrics.monitoring import MonitoringMetrics
 from valence.service.observability.metrics.processes import ServerProcesses
@@ -128,6 +129,7 @@ class Metrics:
         self.keys = KeyMetrics(registry)
         self.reloads = ReloadMetrics(registry, shared=folder is not None)
         self.sources = SourceMetrics(registry)
+        self.feedback = FeedbackMetrics(registry)
         self.shadow = ShadowMetrics(registry, shared=folder is not None)
         self.monitoring = MonitoringMetrics(registry, shared=folder is not None)
         self.stage_seconds = Histogram(
@@ -231,14 +233,7 @@ class Metrics:
             ),
             shared=folder is not None,
         )
-        build = Gauge(
-            "valence_build_info",
-            "1, with the version of the service.",
-            ("service_version",),
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        build.labels(version).set(1)
+        _show_version(version, registry)
         self._buffered_seconds: dict[tuple[str, str, int, str, str], list[float]] = {}
         self._buffered_rejections: collections.Counter[str] = collections.Counter()
         self._flush_soon = Debounced(self.flush, seconds=FLUSH_SECONDS)
@@ -316,3 +311,14 @@ class Metrics:
         ProcessCollector(registry=process)
         yield process
         yield self._registry
+
+
+def _show_version(version: str, registry: CollectorRegistry) -> None:
+    build = Gauge(
+        "valence_build_info",
+        "1, with the version of the service.",
+        ("service_version",),
+        multiprocess_mode="livemax",
+        registry=registry,
+    )
+    build.labels(version).set(1)

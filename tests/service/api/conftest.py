@@ -89,7 +89,7 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
 
     ``engine``, ``artifact`` and ``opened=False`` replace the objects behind it.
     """
-    clients = []
+    clients, writers = [], []
 
     def make(
         *,
@@ -126,11 +126,15 @@ async def serve(tiny_artifact: Artifact, counting_engine: Any) -> AsyncIterator[
             transport=httpx.ASGITransport(app=documented(app)), base_url="http://valence"
         )
         clients.append(client)
+        if app.context.feedback is not None:
+            writers.append(app.context.feedback)
         return Served(app, client, models, metrics, engine, log, logged)
 
     yield make
     for client in clients:
         await client.aclose()
+    for writer in writers:
+        await writer.close()
 
 
 @pytest.fixture

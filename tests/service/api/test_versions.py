@@ -198,3 +198,7 @@ async def test_each_line_of_a_stream_names_its_own_version(serve, make_second):
     engine.opened.set()
     lines = [*await connection.read(), *await connection.read()]
     assert [line["model"]["version"] for line in lines] == ["1", "2"]
+    # the id in the header names version 1
+    assert "prediction_id" not in lines[0]
+    said = served.app.context.issuer.read(lines[1]["prediction_id"])
+    assert (said.version, said.text[-2:]) == ("2", ".2")

@@ -72,6 +72,10 @@ async def test_texts_are_cut_by_the_limit_of_the_server(serve, connect):
     alone = [await client.call("classify", text) for text in texts]
     assert answer.results == [one.result for one in alone]
     assert await client.call("stream", iter(texts)) == list(answer.results)
+    issuer = served.app.context.issuer
+    ids = [issuer.read(name).text for name in answer.prediction_ids]
+    assert len(set(ids)) == 8
+    assert [name.rpartition(".")[2] for name in ids] == ["0", "1", "2", "0", "1", "2", "0", "1"]
     # the limits are asked for once
     assert [path for path, _ in requests].count("/v1/models") == 1
 

@@ -90,6 +90,19 @@ def test_a_file_that_always_changes_is_taken_within_two_checks(file):
     assert len(taken) >= 2
 
 
+def test_what_is_read_during_a_write_is_not_confirmed(file):
+    file.take(0, age=9)
+    assert file.watch.confirm_state()
+    file.path.write_text("other")
+    assert file.take(CHECK_SECONDS, age=9)
+    file.path.write_text("")
+    assert not file.watch.confirm_state()
+    assert not file.take(SETTLE_SECONDS / 2, age=9)
+    assert not file.take(SETTLE_SECONDS, age=SETTLE_SECONDS / 2)
+    assert file.take(SETTLE_SECONDS, age=9)
+    assert file.watch.confirm_state()
+
+
 def test_what_is_read_in_the_tick_of_its_change_is_read_again(file):
     """A second write in that tick leaves the state as it was."""
     assert file.take(0, age=0.0)

@@ -27,10 +27,10 @@ def test_the_fields_of_a_line_come_in_any_order():
     assert one == other == Key("a", DIGEST, frozenset({"classify", "metrics"}), 2.0, 1000.0)
 
 
-@pytest.mark.parametrize("scope", ["classify", "metrics"])
+@pytest.mark.parametrize("scope", ["classify", "feedback", "metrics"])
 def test_a_scope_permits_itself_alone_and_admin_permits_all(scope):
     key = parse_line(f"a: {HASH} scopes={scope}")
-    assert [s for s in ("classify", "metrics", "admin") if key.permits(s)] == [scope]
+    assert [s for s in ("classify", "feedback", "metrics", "admin") if key.permits(s)] == [scope]
     assert parse_line(f"a: {HASH} scopes=admin").permits(scope)
 
 
@@ -48,7 +48,10 @@ def test_a_scope_permits_itself_alone_and_admin_permits_all(scope):
         (f"alice: {HASH} name=bob", "after the hash there may only be scopes="),
         (f"alice: {HASH} digest=bob", "after the hash there may only be scopes="),
         (f"alice: {HASH} texts_per_second=1 texts_per_second=9", "texts_per_second is given twice"),
-        (f"alice: {HASH} scopes=", "scopes is not one or several of classify, metrics, admin"),
+        (
+            f"alice: {HASH} scopes=",
+            "scopes is not one or several of classify, feedback,",
+        ),
         (f"alice: {HASH} scopes=all", "scopes is not one or several of"),
         (f"alice: {HASH} scopes=classify,", "scopes is not one or several of"),
         *(

@@ -79,4 +79,7 @@ def test_command_and_file_refuse_the_same_rates(unit, value, capsys):
 def test_an_unknown_scope_is_refused_with_those_that_exist(capsys):
     with pytest.raises(SystemExit):
         main(["new", "a", "--scope", "all"])
-    assert "'all' is not one or several of classify, metrics, admin" in capsys.readouterr().err
+    assert (
+        "'all' is not one or several of classify, feedback, metrics, admin"
+        in capsys.readouterr().err
+    )

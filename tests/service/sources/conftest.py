@@ -15,12 +15,19 @@ from valence.service.sources.kinds import open_source
 from valence.service.sources.replica import Replica
 from valence.service.sources.source import Source
 
+from tests.support.google_objects import make_google
+from tests.support.hub_repository import make_hub
 from tests.support.model_stores import models_in
-from tests.support.source_servers import make_hub, make_registry, serve_handler, serve_objects
+from tests.support.source_servers import make_registry, serve_handler, serve_objects
 from tests.support.tiny_models import save_tiny_model
 
-KINDS = ("file", "s3", "hf", "oci")
-_PACKAGES = {"s3": ("s3fs", "moto"), "hf": ("huggingface_hub",), "oci": ("oras",)}
+KINDS = ("file", "s3", "gs", "hf", "oci")
+_PACKAGES = {
+    "s3": ("s3fs", "moto"),
+    "gs": ("gcsfs",),
+    "hf": ("huggingface_hub",),
+    "oci": ("oras",),
+}
 SECRET = "do-not-tell-this-key"
 
 
@@ -79,6 +86,15 @@ def make_place(
             pytest.importorskip(package, reason="`make setup` installs the extra store")
         if kind == "s3":
             return _make_objects(folder, request.getfixturevalue("objects"), monkeypatch)
+        if kind == "gs":
+            server = serve_handler(make_google(folder, bucket="models", prefix="production"))
+            monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.__enter__()}")
+            stack.append(server)
+            # asked by gRPC, of which there is no fake
+            monkeypatch.setattr(
+                "gcsfs.extended_gcsfs.ExtendedGcsFileSystem._get_bucket_type", _find_plain
+            )
+            return Place(Address.parse("gs://models/production"), folder, lambda: None)
         if kind == "hf":
             server = serve_handler(make_hub(folder, "owner/models", token=SECRET))
             port = server.__enter__()
@@ -90,6 +106,8 @@ def make_place(
                 f"{hub}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
             )
             monkeypatch.setenv("HF_TOKEN", SECRET)
+            # large files go by Git LFS: of the Xet protocol there is no fake
+            monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
             return Place(Address.parse("hf://owner/models"), folder, lambda: None)
         server = serve_handler(make_registry(password=SECRET))
         port = server.__enter__()
@@ -129,6 +147,12 @@ def _make_objects(folder: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> P
     return Place(Address.parse(f"s3://{bucket}/production"), folder, sync)
 
 
+async def _find_plain(*_: object) -> object:
+    from gcsfs.extended_gcsfs import BucketType
+
+    return BucketType.NON_HIERARCHICAL
+
+
 def _log_in(folder: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import base64
 
@@ -148,7 +172,8 @@ def _push(address: Address, folder: Path) -> None:
                 )
                 source.write_version(model.name, path.name, path, files)
             else:
-                source.write_alias(model.name, path.stem, path.read_bytes())
+                mark = source.mark_alias(model.name, path.stem)
+                source.write_alias(model.name, path.stem, path.read_bytes(), mark=mark)
 
 
 def spoil(file: Path) -> None:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from valence.service.errors import ArtifactError, SourceError
 from valence.service.sources.publication import move_alias, push_version
+from valence.service.sources.source import AliasMoved
 
-from tests.service.sources.conftest import copy_report, spoil
+from tests.service.sources.conftest import KINDS, copy_report, spoil
 from tests.support.tiny_models import save_tiny_model
 
-pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
+    # how the library of the Hub uploads a large file
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
 
 
 def name_version(version: str):
     return lambda before: (version, f'{{"version": "{version}"}}'.encode())
 
 
-@pytest.mark.parametrize("kind", ["file", "s3", "oci"])
+def append_version(version: str):
+    """Promote ``version``, and keep the versions before."""
+
+    def change(before: bytes | None) -> tuple[str, bytes]:
+        held = json.loads(before) if before else {"previous": []}
+        previous = [*held["previous"], *([held["version"]] if before else [])]
+        return version, json.dumps({"version": version, "previous": previous}).encode()
+
+    return change
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_pushed_can_be_copied(kind, make_place, store, tmp_path):
     place = make_place(kind)
     model = save_tiny_model(tmp_path / "trained", version="7")
@@ -52,3 +71,83 @@ def test_a_push_that_was_interrupted_is_completed(make_place, store, tmp_path):
     (place.folder / "sentiment" / "1" / "vocabulary.txt").write_text("cut")
     assert push_version(place.open(), model)
     assert place.replica().refresh("sentiment") == (("1",), ())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("first", [True, False], ids=["the first", "a further one"])
+def test_a_promotion_loses_none_that_came_between(kind, first, make_place, tmp_path):
+    """The second promoter reads the alias; the first one writes it before the second writes."""
+    place = make_place(kind)
+    source, other = place.open(), place.open()
+    for version in ("1", "2", "3"):
+        push_version(source, save_tiny_model(tmp_path / version, version=version))
+    if not first:
+        move_alias(source, "sentiment", "champion", append_version("1"))
+    asked = []
+
+    def promote_late(before):
+        asked.append(before)
+        if len(asked) == 1:
+            move_alias(other, "sentiment", "champion", append_version("2"))
+        return append_version("3")(before)
+
+    assert move_alias(source, "sentiment", "champion", promote_late) == "3"
+    content = json.loads(source.read_alias("sentiment", "champion", limit=1_000))
+    assert content["version"] == "3"
+    assert content["previous"] == (["2"] if first else ["1", "2"])
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("kind", ["file", "s3", "gs", "hf"])
+def test_promotions_at_once_lose_none(kind, make_place, tmp_path):
+    place = make_place(kind)
+    versions = [str(number) for number in range(1, 5)]
+    for version in versions:
+        push_version(place.open(), save_tiny_model(tmp_path / version, version=version))
+    with ThreadPoolExecutor(len(versions)) as pool:
+        sources = [place.open() for _ in versions]
+        list(
+            pool.map(
+                lambda source, version: move_alias(
+                    source, "sentiment", "champion", append_version(version)
+                ),
+                sources,
+                versions,
+            )
+        )
+    content = json.loads(place.open().read_alias("sentiment", "champion", limit=1_000))
+    assert sorted((*content["previous"], content["version"])) == versions
+
+
+def test_a_write_whose_answer_was_lost_is_not_repeated(make_place, tmp_path):
+    """A library sends a write again if its answer is lost, and then meets its own file."""
+    place = make_place("file")
+    source = place.open()
+    push_version(source, save_tiny_model(tmp_path / "trained"))
+    write, asked = source.write_alias, []
+
+    def lose_answer(*arguments, **options):
+        write(*arguments, **options)
+        raise AliasMoved
+
+    source.write_alias = lose_answer
+
+    def change(before):
+        asked.append(before)
+        return append_version("1")(before)
+
+    assert move_alias(source, "sentiment", "champion", change) == "1"
+    assert asked == [None]
+
+
+def test_an_alias_that_others_move_again_and_again_is_told(make_place, tmp_path):
+    place = make_place("file")
+    source = place.open()
+    push_version(source, save_tiny_model(tmp_path / "trained"))
+
+    def give_way(*_, **__):
+        raise AliasMoved
+
+    source.write_alias = give_way
+    with pytest.raises(SourceError, match="moved the alias 10 times meanwhile; let one process"):
+        move_alias(source, "sentiment", "champion", append_version("1"))

@@ -110,6 +110,18 @@ def test_the_network_shrinks_for_longer_and_fewer_texts(configure, tmp_path: Pat
         assert 4 <= chosen.optimization.epochs <= 40
 
 
+@pytest.mark.parametrize(("unspaced", "hidden"), [(20, 64), (21, 128)])
+def test_long_texts_without_spaces_get_the_default_network(
+    configure, tmp_path: Path, unspaced: int, hidden: int
+) -> None:
+    """GloVe, which the small network tunes, has none of their letters."""
+    path = tmp_path / "a.csv"
+    texts = ["我" * 100 if number < unspaced else "x " * 100 for number in range(40)]
+    rows = [f"{number % 2},{number} {text}" for number, text in enumerate(texts)]
+    path.write_text("\n".join(["stars,review", *rows]), encoding="utf-8")
+    assert configure(path).network.hidden_size == hidden
+
+
 @pytest.mark.parametrize(
     ("text", "numbers"),
     [

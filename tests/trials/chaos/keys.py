@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,8 +82,8 @@ class Outcome(NamedTuple):
     """How long after the change a request with a withdrawn key was admitted last; 0 for never."""
     admitted_again: int
     """Requests with a withdrawn key that were admitted after one that was refused."""
-    lost: int
-    """Requests with a key that stayed valid that were not answered 200."""
+    lost: Counter[int]
+    """Requests with a key that stayed valid that were not answered 200, by status."""
     requests: int
 
 
@@ -104,7 +105,7 @@ def judge(
     return Outcome(
         longest,
         again,
-        sum(answer.status != 200 for answers in staying for answer in answers),
+        Counter(a.status for answers in staying for a in answers if a.status != 200),
         sum(map(len, (*staying, *leaving))),
     )
 
@@ -225,14 +226,16 @@ def run(*, times: int = 10) -> Iterator[Finding]:
 def _finding(fault: str, outcomes: Sequence[Outcome], staying: Sequence[str]) -> Finding:
     longest = max(outcome.admitted_seconds for outcome in outcomes)
     again = sum(outcome.admitted_again for outcome in outcomes)
-    lost = sum(outcome.lost for outcome in outcomes)
+    lost = sum((outcome.lost for outcome in outcomes), Counter[int]())
+    statuses = ", ".join(f"{count} x {status}" for status, count in sorted(lost.items()))
     requests = sum(outcome.requests for outcome in outcomes)
     leaves = len(staying) < len((*_STAYING, *_LEAVING))
     return Finding(
         fault=fault,
         tried=f"{len(outcomes)} times, 4 clients with a key each, {requests:,} requests",
         lost=(f"withdrawn keys admitted for {longest:.2f} s, and {again} times later; " * leaves)
-        + f"{lost} requests with valid keys refused",
+        + f"{lost.total()} requests with valid keys refused"
+        + f" ({statuses})" * bool(lost),
         promise=(f"withdrawn keys out within {_MAX_SECONDS:g} s; " * leaves)
         + "no valid key refused",
         held=longest <= _MAX_SECONDS and not again and not lost,

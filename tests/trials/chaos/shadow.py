@@ -1,7 +1,7 @@
 """A challenger scores every text too: what that costs, changes, and takes from an overload.
 
-Two servers with the same models run side by side, one of them with shadow scoring. One has requests
-at a time, in turn, so that other load on the machine meets both.
+Two servers with both versions in memory run side by side, one of them with shadow scoring. One has
+requests at a time, in turn, so that other load on the machine meets both.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def run(*, seconds: float = 8.0) -> Iterator[Finding]:
     sentences = texts.sentences(2_000)
     os.sched_setaffinity(0, {generator_cpu()})
     with (
-        serve(settings=_SETTINGS) as plain,
+        serve(settings=_SETTINGS, prepare=_prepare) as plain,
         serve(settings=_SHADOWED, prepare=_prepare) as shadowed,
     ):
         trial = _Trial(plain, shadowed, sentences, seconds)

@@ -12,7 +12,7 @@ def test_withdrawn_keys_are_timed_until_they_are_refused():
         leaving=[answers((10.1, 200), (10.7, 401)), answers((10.9, 200), (11.0, 401))],
     )
     assert round(outcome.admitted_seconds, 3) == 0.9
-    assert outcome[1:] == (0, 0, 6)
+    assert outcome[1:] == (0, {}, 6)
 
 
 def test_a_key_that_is_never_refused_or_comes_back_is_noticed():
@@ -21,4 +21,4 @@ def test_a_key_that_is_never_refused_or_comes_back_is_noticed():
 
 
 def test_a_valid_key_that_is_refused_or_not_answered_is_lost():
-    assert judge(10.0, [answers((10.1, 401), (10.2, 0), (10.3, 200))], []).lost == 2
+    assert judge(10.0, [answers((10.1, 401), (10.2, 0), (10.3, 200))], []).lost == {401: 1, 0: 1}

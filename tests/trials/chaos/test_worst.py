@@ -12,7 +12,7 @@ EVERY = list_cases(SMALL, ["sentiment", "topic"])
 # faulty bodies are JSON that json.loads may be unable to read
 CASES = [case for case in EVERY if not case.name.endswith("faulty")]
 # these share the handler of /predict, or read no texts
-SAME = {"/", "/v1/models/{name}/reload"}
+SAME = {"/", "/v1/feedback", "/v1/models/{name}/reload"}
 NO_TEXTS = "/v2/repository/"
 
 

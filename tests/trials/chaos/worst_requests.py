@@ -138,6 +138,9 @@ def _dialects(texts: Texts, limits: Mapping[str, Any], models: Sequence[str]) ->
     for tokens, side in itertools.product((-1, None), ("left", "right")):
         content = {"input": every, "truncate_prompt_tokens": tokens, "truncation_side": side}
         yield _json_case(f"{name}, {tokens}, {side}", "/classify", content)
+    for threshold in (0, 1):
+        content = {"contents": every, "detector_params": {"threshold": threshold}}
+        yield _json_case(f"{name}, threshold {threshold}", "/api/v1/text/contents", content)
     for truncation, binary, model in itertools.product(_TRUNCATIONS, (False, True), models):
         yield _infer(name, every, truncation, binary, model)
     yield Case(

@@ -48,7 +48,7 @@ def main() -> None:
             for one in found
         )
     if asked.only != "drift":
-        others = {path.name: read_texts(path) for path in asked.other}
+        others = {f"{path.parent.name}/{path.name}": read_texts(path) for path in asked.other}
         compared = [
             accuracy.compare(
                 model,

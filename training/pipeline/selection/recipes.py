@@ -17,8 +17,8 @@ Quality = Literal["fast", "balanced", "best"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 LINEAR = "linear"
-# Of more texts, pairs of words of a single text are too many and tell little.
-_MANY_TEXTS = 10_000
+# Of fewer texts, a word that one of them has is worth a weight and a vector.
+_FEW_TEXTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ def list_recipes(base: Configuration, quality: Quality, *, texts: int) -> tuple[
 
     ``base`` describes the network.
     """
-    section = NGramSection(minimum_count=1 if texts < _MANY_TEXTS else 2)
+    if texts < _FEW_TEXTS:
+        text = base.text.model_copy(update={"minimum_count": 1})
+        base = base.model_copy(update={"text": text})
+    section = NGramSection()
     alone = section.model_copy(update={"alone": True})
     linear = Recipe(LINEAR, base.model_copy(update={"ngrams": alone}))
     if quality == "fast":

@@ -24,7 +24,7 @@ from valence.training.data.batches import EncodedTexts
 from valence.training.data.preparation import Prepared, RawData, encode_splits
 from valence.training.data.split import Split, Splits
 from valence.training.distillation import transfer_set
-from valence.training.linear.ngram_model import fit_ngram_model
+from valence.training.linear.ngram_model import MANY_DEV_TEXTS, fit_ngram_model
 from valence.training.pipeline.selection.recipes import Recipe
 from valence.training.runtime.run import Run
 from valence.training.trainer import loop, network
@@ -33,8 +33,8 @@ from valence.training.trainer.network import TrainedNetwork
 
 FOLDS = 5
 _MEASURED_TEXTS = 100
-# With so many dev texts, the standard error of a share is about one point, and no folds are needed.
-ENOUGH_DEV_TEXTS = 1_000
+# The standard error of a share of so many texts is about one point, so no folds are needed.
+ENOUGH_DEV_TEXTS = MANY_DEV_TEXTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,10 @@ def try_recipe(recipe: Recipe, raw: RawData, folds: Sequence[Fold], run: Run) ->
         # the n-grams learn the labels; a network may learn from a teacher
         assert isinstance(prepared.train, EncodedTexts)  # noqa: S101 - streamed texts are refused
         assert configuration.ngrams is not None  # noqa: S101 - every recipe has n-grams
-        ngrams = fit_ngram_model(prepared.train, prepared.vocabulary, configuration.ngrams)
+        learnt = prepared.train
+        if name == "test":  # few dev texts are learnt, as in the final training
+            learnt = EncodedTexts.joined([prepared.train, prepared.held_out["dev"]])
+        ngrams = fit_ngram_model(learnt, prepared.vocabulary, configuration.ngrams)
         seconds, size = time.perf_counter() - started, len(prepared.vocabulary)
         yield Answers(
             ngrams.compute_logits(judged),

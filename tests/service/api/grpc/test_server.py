@@ -10,10 +10,12 @@ import grpc
 import pytest
 from grpc import StatusCode
 from valence.service.api.grpc.messages import MESSAGES
-from valence.service.api.grpc.server import ROUTES, make_options
+from valence.service.api.grpc.server import ROUTES, CallServer, make_options
 from valence.service.api.grpc.statuses import CODES
 from valence.service.api.http.problems import KINDS, UNEXPECTED
+from valence.service.errors import ConfigurationError
 from valence.service.keys.key import fingerprint
+from valence.service.server import port
 from valence.service.settings import Settings
 
 from tests.support.blocked_engines import Blocked, slow
@@ -32,6 +34,13 @@ def test_without_the_port_nothing_of_grpc_is_imported():
         [sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_port_without_its_packages_is_refused(monkeypatch):
+    port.require_grpc()
+    monkeypatch.setattr(port, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"VALENCE_GRPC_PORT needs .* valence\[grpc\]"):
+        port.require_grpc()
 
 
 def test_every_status_has_a_code():
@@ -68,6 +77,13 @@ async def test_a_call_has_a_line_and_counts_as_a_request(calling):
     )
     counted = (await calls.served.client.get("/metrics")).text
     assert 'route="/inference.GRPCInferenceService/ModelInfer"' in counted
+
+
+async def test_an_answer_has_the_id_that_feedback_names(calling):
+    calls = await calling()
+    _, metadata = await calls.infer(["good movie"])
+    said = calls.served.app.context.issuer.read(metadata["x-prediction-id"])
+    assert (said.model, said.version) == ("sentiment", "1")
 
 
 async def test_texts_and_keys_are_in_no_line_and_no_error(calling):
@@ -174,6 +190,9 @@ async def test_each_message_of_a_stream_has_an_answer_in_order(calling):
     answers = [kind.FromString(await stream.read()) for _ in range(5)]
     assert [one.infer_response.id for one in answers] == ["0", "1", "2", "", "last"]
     assert "'other'" in answers[3].error_message
+    ids = [one.infer_response.parameters["prediction_id"].string_param for one in answers]
+    assert len(set(ids)) == 5
+    assert not ids[3]
     assert await stream.read() is grpc.aio.EOF
     assert await stream.code() is StatusCode.OK
     assert len(calls.served.lines()) == 5
@@ -212,11 +231,25 @@ async def test_at_the_end_calls_have_answers_and_idle_streams_end(calling):
         await calls.server.drain()
 
 
+async def test_one_of_several_workers_listens_once_it_is_ready(serve):
+    served, ready = serve(), asyncio.Event()
+    server = CallServer(served.app.restrict(ROUTES), served.app.context, 0, ready)
+    await server.start("127.0.0.1")
+    assert server.port == 0
+    ready.set()
+    await wait_for(lambda: server.port)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        path = "/inference.GRPCInferenceService/ServerReady"
+        assert await channel.unary_unary(path)(b"", wait_for_ready=True) == b"\x08\x01"
+    served.models.ending.set()
+    await server.drain()
+
+
 async def test_a_port_that_is_taken_is_told(calling):
     calls = await calling()
     # another program, which does not share its port
     with pytest.raises(OSError, match="bind"):
-        await calls.server.__class__(None, calls.served.app.context, 1).start("192.0.2.1")
+        await CallServer(None, calls.served.app.context, 1).start("192.0.2.1")
 
 
 async def test_damaged_messages_are_refused_and_nothing_else_happens(calling):

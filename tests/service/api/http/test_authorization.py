@@ -7,6 +7,8 @@ import pytest
 from valence.service.api.application import ROUTES, allow_origins
 from valence.service.api.http.authorization import Access
 from valence.service.errors import ConfigurationError
+from valence.service.keys import key_file
+from valence.service.keys.file_watch import SETTLE_SECONDS
 from valence.service.keys.key import fingerprint
 from valence.service.observability.log import Log
 from valence.service.observability.metrics import Metrics
@@ -117,6 +119,29 @@ async def test_a_changed_key_file_replaces_all_keys(serve, file):
 
 
 @pytest.mark.usefixtures("prompt")
+async def test_a_file_written_while_it_is_read_locks_nobody_out(serve, file, monkeypatch):
+    served = serve(api_keys_file=str(file))
+    whole = file.read_text()
+    file.write_text(whole + line("carl", "of-carl"))
+    await asyncio.sleep(2 * SETTLE_SECONDS)
+    read = key_file.read
+
+    def read_torn(path):
+        monkeypatch.setattr(key_file, "read", read)
+        path.write_text("")
+        return read(path)
+
+    monkeypatch.setattr(key_file, "read", read_torn)
+    assert await status(served, **{"X-API-Key": SECRET}) == 200
+    assert key_file.read is read
+    assert gauges(served) == (3, 0, 0)
+    file.write_text(line("carl", "of-carl"))
+    await asyncio.sleep(2 * SETTLE_SECONDS)
+    assert await status(served, **{"X-API-Key": "of-carl"}) == 200
+    assert gauges(served) == (1, 0, 0)
+
+
+@pytest.mark.usefixtures("prompt")
 async def test_an_invalid_line_costs_the_others_nothing(serve, file):
     """A key that was withdrawn at the same time is withdrawn; no content is told."""
     served = serve(api_keys_file=str(file))
@@ -205,7 +230,7 @@ def test_without_a_file_there_are_no_gauges_of_keys(served):
     assert gauges(served) == (0,)
 
 
-@pytest.mark.parametrize("scope", ["classify", "metrics", "admin"])
+@pytest.mark.parametrize("scope", ["classify", "feedback", "metrics", "admin"])
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 async def test_a_route_admits_its_scope_and_admin_only(serve, file, route, scope):
     file.write_text(line("alice", SECRET, f" scopes={scope}"))
@@ -225,6 +250,8 @@ def test_routes_of_operators_need_other_scopes():
     scopes = {route.path: route.scope for route in ROUTES if route.scope != "classify"}
     assert scopes == {
         "/metrics": "metrics",
+        "/v1/feedback": "feedback",
+        "/v1/monitor": "metrics",
         "/v1/models/{name}/reload": "admin",
         "/v2/repository/index": "admin",
         "/v2/repository/models/{name}/load": "admin",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from valence.service.settings import Settings
 
 from tests.service.api.conftest import documented
 from tests.support.blocked_engines import Blocked, slow
+from tests.support.feedback_databases import feedback_settings
 from tests.support.model_stores import models_in, put_model
 from tests.support.page_files import pages_in
 
@@ -48,6 +50,8 @@ async def ask(served: Any, route: Route, **given: Any) -> httpx.Response:
 
 def admit(serve: Any, route: Route, tmp_path: Any, **settings: Any) -> Any:
     """Serve, with a client whose key permits the route if nobody may use it without one."""
+    if route.scope == "feedback":
+        return serve(**settings, **feedback_settings(tmp_path / "feedback.db"))
     if route.scope != "admin":
         return serve(**settings)
     served = serve(api_keys_file=keys_file(tmp_path, " scopes=admin"), **settings)
@@ -88,7 +92,7 @@ async def send_other_scope(serve: Any, route: Route, tmp_path: Any) -> httpx.Res
 
 
 async def exceed_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
-    scopes = "admin" if route.scope == "admin" else "classify,metrics"
+    scopes = "admin" if route.scope == "admin" else "classify,feedback,metrics"
     served = serve(api_keys_file=keys_file(tmp_path, f" scopes={scopes} texts_per_second=0.01"))
     await served.client.get("/v1/models", headers={"X-API-Key": SECRET})
     return await ask(served, route, headers={"X-API-Key": SECRET})
@@ -102,12 +106,14 @@ def keys_file(folder: Any, rate: str = "") -> str:
 
 async def request_missing_resource(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     """Ask for a model or a page file that does not exist."""
-    served = admit(serve, route, tmp_path)
+    served = admit(serve, route, tmp_path) if route.scope != "feedback" else serve()
     if route.operation.tag == "pages":
         with pages_in(tmp_path):
             return await ask(served, route)
     if route.operation.query is not None:
         return await ask(served, route, params={"model": "none"})
+    if route.scope == "feedback":
+        return await ask(served, route)
     if "{name}" in route.path:
         return await ask(served, route, path=route.path.replace("{name}", "none"))
     example = dict(next(iter(route.operation.request_examples.values())))
@@ -163,7 +169,15 @@ async def request_before_start(serve: Any, route: Route, tmp_path: Any) -> httpx
     return await ask(served, route)
 
 
-async def exceed_deadline(serve: Any, route: Route, _tmp_path: Any) -> httpx.Response:
+async def exceed_deadline(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
+    if route.scope == "feedback":
+        with sqlite3.connect(tmp_path / "feedback.db", isolation_level=None) as other:
+            served = admit(serve, route, tmp_path, request_timeout_seconds=0.1)
+            other.execute("BEGIN IMMEDIATE")
+            answer = await ask(served, route)
+            other.execute("ROLLBACK")
+        other.close()
+        return answer
     served = serve(engine=Blocked(), request_timeout_seconds=0.1)
     slow(served)
     before = asyncio.create_task(served.classify(text="good"))

@@ -74,6 +74,7 @@ class Service:
                 await asyncio.sleep(0.005)
 
     def sample(self, name, labels=PAIR, **more):
+        self.shadow.flush()
         self.metrics.shadow.flush()
         return self.metrics._registry.get_sample_value(name, labels | more) or 0
 
@@ -205,6 +206,27 @@ async def test_a_shadow_waits_for_the_texts_of_requests(tmp_path, monkeypatch):
     monkeypatch.setattr(Models, "busy", False)
     await service.settle()
     assert sum(service.outcomes().values()) == 4
+
+
+async def test_after_a_wait_in_vain_one_request_waits_for_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(shadows, "_MAX_AGE_SECONDS", 0.05)
+    monkeypatch.setattr(Models, "busy", True)
+    service = Service(tmp_path)
+    await service.answer()
+    await service.settle()
+    assert service.outcomes() == {"dropped": 4}
+    monkeypatch.setattr(shadows, "_MAX_AGE_SECONDS", 10.0)
+    await service.answer(["good"])
+    await service.answer(["bad"])
+    assert service.outcomes() == {"dropped": 5}, "the second one is turned away at once"
+    monkeypatch.setattr(Models, "busy", False)
+    await service.settle()
+    for text in ("good", "bad"):
+        await service.answer([text])
+    await service.settle()
+    outcomes = service.outcomes()
+    assert outcomes.pop("dropped") == 5
+    assert sum(outcomes.values()) == 3
 
 
 async def test_the_queue_of_shadows_has_limits(tmp_path, monkeypatch):

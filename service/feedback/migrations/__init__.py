@@ -1,0 +1,1 @@
+"""The migrations of the database of feedback; Alembic runs them."""

@@ -1,0 +1,151 @@
+"""The store of feedback: records are written, read and deleted here, by :class:`Record` alone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from valence.service.feedback import database
+from valence.service.feedback.prediction_id import KEY_BYTES
+from valence.service.feedback.record import Record, Selection
+from valence.service.feedback.tables import FEEDBACK, KEY
+
+_MICROSECONDS = 1_000_000
+_READ_ROWS = 1_000
+# ids of one statement: SQLite binds 32,766 values at most
+_DELETE_IDS = 1_000
+
+
+class Store:
+    """The feedback in the database behind ``engine``; any thread may use it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        insert = (
+            postgresql.insert(FEEDBACK)
+            if engine.dialect.name == "postgresql"
+            else sqlite.insert(FEEDBACK)
+        )
+        # feedback that comes again replaces the one before: a truth may be corrected
+        self._upsert = insert.on_conflict_do_update(
+            index_elements=[FEEDBACK.c.id],
+            set_={
+                column.name: insert.excluded[column.name]
+                for column in FEEDBACK.c
+                if not column.primary_key
+            },
+        )
+
+    @classmethod
+    def open(cls, address: str) -> Store:
+        """The store at ``address``, a path or a URL, without a look at the database."""
+        return cls(database.open_engine(database.parse_address(address)))
+
+    def prepare(self) -> None:
+        """Bring the tables to the newest version; raises :class:`ConfigurationError`."""
+        database.migrate(self._engine)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def key(self) -> bytes:
+        """The key of the ids, made by the first service of this database."""
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(KEY).on_conflict_do_nothing(index_elements=[KEY.c.number]),
+                {"number": 1, "key": secrets.token_bytes(KEY_BYTES)},
+            )
+            found: bytes = connection.execute(select(KEY.c.key)).scalar_one()
+        return bytes(found)
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Store ``records`` in one transaction; of one id the last record counts.
+
+        When the call returns, they are on the disk of the database.
+        """
+        rows = {record.id: _to_row(record) for record in records}
+        if not rows:
+            return
+        with self._engine.begin() as connection:
+            # in one order, so that two services never wait for each other in a circle
+            connection.execute(self._upsert, [rows[key] for key in sorted(rows)])
+
+    def read(self, selection: Selection = Selection()) -> Iterator[Record]:  # noqa: B008 - frozen
+        """The records of ``selection``, the oldest prediction first, a few at a time."""
+        wanted = select(FEEDBACK)
+        if selection.model:
+            wanted = wanted.where(FEEDBACK.c.model == selection.model)
+        if selection.version:
+            wanted = wanted.where(FEEDBACK.c.version == selection.version)
+        if selection.since is not None:
+            wanted = wanted.where(FEEDBACK.c.time >= round(selection.since * _MICROSECONDS))
+        if selection.until is not None:
+            wanted = wanted.where(FEEDBACK.c.time < round(selection.until * _MICROSECONDS))
+        wanted = wanted.order_by(FEEDBACK.c.time, FEEDBACK.c.id)
+        with self._engine.connect() as connection:
+            rows = connection.execution_options(yield_per=_READ_ROWS).execute(wanted)
+            for row in rows.mappings():
+                yield _from_row(row)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete the records of ``ids``; returns how many there were."""
+        deleted = 0
+        with self._engine.begin() as connection:
+            for start in range(0, len(ids), _DELETE_IDS):
+                part = ids[start : start + _DELETE_IDS]
+                deleted += connection.execute(
+                    delete(FEEDBACK).where(FEEDBACK.c.id.in_(part))
+                ).rowcount
+        self._forget()
+        return deleted
+
+    def delete_before(self, received: float) -> int:
+        """Delete what was received before this time, in seconds since 1970; returns how many."""
+        with self._engine.begin() as connection:
+            deleted = connection.execute(
+                delete(FEEDBACK).where(FEEDBACK.c.received < round(received * _MICROSECONDS))
+            ).rowcount
+        if deleted:
+            self._forget()
+        return deleted
+
+    def _forget(self) -> None:
+        """Empty the write-ahead log of SQLite, which still has what was deleted."""
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _to_row(record: Record) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "model": record.model,
+        "version": record.version,
+        "time": round(record.time * _MICROSECONDS),
+        "predicted": None if record.predicted is None else list(record.predicted),
+        "score": record.score,
+        "truth": list(record.truth),
+        "received": round(record.received * _MICROSECONDS),
+        "source": record.source,
+        "text": record.text,
+    }
+
+
+def _from_row(row: Mapping[Any, Any]) -> Record:
+    return Record(
+        id=row["id"],
+        model=row["model"],
+        version=row["version"],
+        time=row["time"] / _MICROSECONDS,
+        predicted=None if row["predicted"] is None else tuple(row["predicted"]),
+        score=row["score"],
+        truth=tuple(row["truth"]),
+        received=row["received"] / _MICROSECONDS,
+        source=row["source"],
+        text=row["text"],
+    )
