@@ -34,8 +34,9 @@ class Architecture(BaseModel):
     (:mod:`valence.service.classifier.ngrams`). Without ``layers`` the n-grams stand alone, and the
     sizes of the network are 0.
 
-    With ``outside``, the linear part of the network has one row after those of the labels. Its
-    logit tells whether a text belongs to none of them, and no n-gram is added to it.
+    With ``outside``, the linear part of the network, or the n-grams that stand alone, have one row
+    after those of the labels. Its logit tells whether a text belongs to none of them. Beside a
+    network, no n-gram is added to it.
 
     Cells are defined as in ``torch.nn`` (LSTM, GRU, and RNN with tanh), with the gates in torch's
     order. Below, ``h`` is the output of the last layer, ``(tokens, width)``, with the directions
@@ -74,8 +75,6 @@ class Architecture(BaseModel):
                 )
         if not (self.layers or self.ngrams):
             raise ValueError("layers and ngrams are both 0: the classifier reads nothing")
-        if self.outside and not self.layers:
-            raise ValueError("n-grams alone do not tell texts outside the labels")
         return self
 
     @model_validator(mode="after")
@@ -130,7 +129,7 @@ class Architecture(BaseModel):
         if self.ngrams:
             shapes[NGRAM_WORDS] = (self.ngrams, MAX_ORDER)
             shapes[NGRAM_SCALES] = (self.ngrams,)
-            shapes[NGRAM_WEIGHTS] = (self.ngrams, self.labels)
+            shapes[NGRAM_WEIGHTS] = (self.ngrams, self.labels if self.layers else self.outputs)
         return shapes
 
     def _network_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -47,6 +47,10 @@ class NGramModel:
         logits: NDArray[np.float32] = self.table.logits(texts.documents()) + self.bias
         return logits
 
+    def compute_features(self, texts: EncodedTexts) -> sparse.csr_matrix:
+        """The vectors of ``texts`` ``(N, n-grams)``, of length 1."""
+        return _make_features(self.table, texts, self.tensors[NGRAM_SCALES].astype(np.float64))
+
     def scaled(self, factor: float) -> NGramModel:
         """The model whose logits are ``factor`` times as large."""
         tensors = {**self.tensors, NGRAM_WEIGHTS: self.tensors[NGRAM_WEIGHTS] * np.float32(factor)}

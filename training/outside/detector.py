@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from valence.service.classifier.manifest import Outside, OutsideTexts
@@ -20,6 +22,7 @@ from valence.training.trainer import loop
 from valence.training.trainer.fitted_classifier import FittedClassifier, OutsideRow
 
 Floats = NDArray[np.float64]
+Features = Any  # rows of Floats, or a sparse matrix of SciPy, which has no types
 
 # With fewer dev texts, the share that would be lost is a guess, and with fewer texts outside the
 # labels there is nothing to learn.
@@ -46,12 +49,9 @@ def fit_detector(
     """Fit a row that tells the texts of the labels from texts that belong to none of them.
 
     The row is fitted on training texts and their first sentences. Its scale and bias are fitted on
-    dev texts and on texts outside the labels that the row did not learn (cross-fitting). None for
-    n-grams alone, and, with a line that says why, if there are too few texts.
+    dev texts and on texts outside the labels that the row did not learn (cross-fitting). None, with
+    a line that says why, if there are too few texts.
     """
-    if fitted.network is None:
-        return None
-    model = fitted.network.model
     splits = prepared.raw.splits
     found = outside_texts.load_outside_texts(configuration, splits, run)
     if not found.texts:
@@ -64,12 +64,7 @@ def fit_detector(
         )
         return None
 
-    def read(texts: Sequence[str]) -> Floats:
-        if not texts:
-            return np.empty((0, model.architecture.pooled_width))
-        encoded = encode_texts(texts, prepared.vocabulary, configuration)
-        return loop.compute_pooled(model, encoded).astype(np.float64)
-
+    read = _make_reader(fitted, prepared, configuration)
     chosen = [
         outside_texts.select_texts(example.text for example in splits.of(name))
         for name in ("train", "dev", splits.judged)
@@ -81,7 +76,7 @@ def fit_detector(
     folds = np.array([outside_texts.hash_text(text) % _FOLDS for text in found.texts])
     kinds = np.array(found.kinds)
     weights, bias = _fit_row(train, outside, kinds)
-    unseen = np.empty(len(outside))
+    unseen = np.empty(len(found.texts))
     for fold in range(_FOLDS):
         left_out = folds == fold
         row, constant = _fit_row(train, outside[~left_out], kinds[~left_out])
@@ -90,7 +85,7 @@ def fit_detector(
     weights, bias = weights * scale, bias * scale + shift
     scores = expit(unseen * scale + shift)
     record = _judge(
-        expit(np.concatenate(dev) @ weights + bias),
+        expit(np.concatenate([part @ weights for part in dev]) + bias),
         expit(judged[0] @ weights + bias),
         scores,
         kinds,
@@ -103,6 +98,25 @@ def fit_detector(
     return Detector(OutsideRow(weights.astype(np.float32), np.float32(bias)), record)
 
 
+def _make_reader(
+    fitted: FittedClassifier, prepared: Prepared, configuration: Configuration
+) -> Callable[[Sequence[str]], Features]:
+    """A function from texts to what the row is fitted on, ``(texts, width)``.
+
+    These are the pooled vectors of the network, or the vectors of n-grams that stand alone.
+    """
+
+    def read(texts: Sequence[str]) -> Features:
+        # a text more than asked for, so that there is always one
+        encoded = encode_texts([*texts, ""], prepared.vocabulary, configuration)
+        if fitted.network is not None:
+            return loop.compute_pooled(fitted.network.model, encoded)[:-1].astype(np.float64)
+        assert fitted.ngrams is not None  # noqa: S101 - a classifier has one of the two
+        return fitted.ngrams.compute_features(encoded)[:-1]
+
+    return read
+
+
 def _balance(groups: NDArray[np.str_]) -> Floats:
     """A weight for each text, so that each group weighs the same and all weigh 1 together."""
     _, places, counts = np.unique(groups, return_inverse=True, return_counts=True)
@@ -110,26 +124,38 @@ def _balance(groups: NDArray[np.str_]) -> Floats:
     return weights
 
 
-def _balance_parts(parts: Sequence[Floats]) -> Floats:
-    names = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(str)
+def _balance_parts(parts: Sequence[Features] | Sequence[Floats]) -> Floats:
+    names = np.repeat(np.arange(len(parts)), [part.shape[0] for part in parts]).astype(str)
     return _balance(names)
 
 
 def _fit_row(
-    inside: Sequence[Floats], outside: Floats, kinds: NDArray[np.str_]
+    inside: Sequence[Features], outside: Features, kinds: NDArray[np.str_]
 ) -> tuple[Floats, float]:
     """Weights and bias that tell ``outside`` from ``inside``; each kind weighs the same."""
-    values = np.concatenate([*inside, outside])
-    mean, deviation = values.mean(axis=0), values.std(axis=0)
-    # a unit that never changes tells nothing
-    deviation[deviation < 1e-6] = np.inf
+    values, mean, deviation = _standardize([*inside, outside])
     weights = np.concatenate([_balance_parts(inside), _balance(kinds)])
-    truth = np.repeat([0, 1], [len(values) - len(outside), len(outside)])
+    count, strange = values.shape[0], len(kinds)
     fitted = LogisticRegression(C=_REGULARIZATION, max_iter=1_000).fit(
-        (values - mean) / deviation, truth, sample_weight=weights * len(values) / 2
+        values, np.repeat([0, 1], [count - strange, strange]), sample_weight=weights * count / 2
     )
     row = fitted.coef_[0] / deviation
     return row, float(fitted.intercept_[0] - row @ mean)
+
+
+def _standardize(parts: Sequence[Features]) -> tuple[Features, Floats, Floats]:
+    """All rows of ``parts``, with the mean and the deviation that were taken out of each column.
+
+    Vectors of n-grams have length 1 already, and stay sparse.
+    """
+    if sparse.issparse(parts[0]):
+        values = sparse.vstack(parts).tocsr()
+        return values, np.zeros(values.shape[1]), np.ones(values.shape[1])
+    values = np.concatenate(parts)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    # a unit that never changes tells nothing
+    deviation[deviation < 1e-6] = np.inf
+    return (values - mean) / deviation, mean, deviation
 
 
 def _fit_scale(

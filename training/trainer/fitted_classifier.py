@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from valence.service.classifier.architecture import Architecture
+from valence.service.classifier.architecture import NGRAM_SCALES, NGRAM_WEIGHTS, Architecture
 from valence.service.classifier.artifact import Tensors
 from valence.service.classifier.classifier import Logits
 from valence.service.classifier.model import tensors
@@ -23,7 +23,8 @@ from valence.training.trainer.network import TrainedNetwork
 class OutsideRow:
     """The row of the output layer that tells texts outside the labels.
 
-    ``weights`` are ``(pooled width,)``. It joins the tensors, and no logit of a label knows of it.
+    ``weights`` are ``(pooled width,)``, or, of n-grams alone, ``(n-grams,)``. It joins the tensors,
+    and no logit of a label knows of it.
     """
 
     weights: NDArray[np.float32]
@@ -62,8 +63,8 @@ class FittedClassifier:
     def architecture(self) -> Architecture:
         """The shape of the tensors."""
         ngrams = 0 if self.ngrams is None else self.ngrams.size
+        told = self.outside is not None
         if self.network is not None:
-            told = self.outside is not None
             return self.network.model.architecture.model_copy(
                 update={"ngrams": ngrams, "outside": told}
             )
@@ -72,6 +73,7 @@ class FittedClassifier:
             layers=0,
             labels=0 if self.ngrams is None else len(self.ngrams.bias),
             ngrams=ngrams,
+            outside=told,
         )
 
     def tensors(self) -> Tensors:
@@ -86,8 +88,12 @@ class FittedClassifier:
             own = found.get("output.bias", np.zeros_like(self.ngrams.bias))
             found["output.bias"] = own + self.ngrams.bias
         if self.outside is not None:
-            rows = found["output.weight"], self.outside.weights[np.newaxis]
-            found["output.weight"] = np.concatenate(rows)
+            if self.network is not None:
+                rows = found["output.weight"], self.outside.weights[np.newaxis]
+                found["output.weight"] = np.concatenate(rows)
+            else:
+                column = self.outside.weights * found[NGRAM_SCALES]
+                found[NGRAM_WEIGHTS] = np.column_stack([found[NGRAM_WEIGHTS], column])
             found["output.bias"] = np.append(found["output.bias"], self.outside.bias)
         return {name: found[name] for name in self.architecture.tensor_shapes()}
 

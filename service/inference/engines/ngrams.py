@@ -26,7 +26,7 @@ class NGramEngine:
         if self._network is None:
             alone: Logits = added + self._bias
             return alone
-        # the bias is one of the network's parameters, and no n-gram tells texts outside the labels
+        # the bias is one of the network's parameters, and so is the row of texts outside the labels
         logits = self._network.logits(documents)
         logits[:, : self._table.labels] += added
         return logits

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -8,8 +9,10 @@ from valence.service.classifier import artifact
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.model import RecurrentClassifier
+from valence.service.inference.engines import factory
 from valence.service.inference.engines.native import NativeEngine, native_available
 from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.observability.log import Log
 from valence.training.config.schema import Configuration
 from valence.training.data.preparation import prepare
 from valence.training.outside import detector
@@ -28,20 +31,14 @@ SETTINGS = {"outside": {"kinds": ["everyday", "languages", "noise"]}}
 
 
 @pytest.fixture
-def run(
-    workspace: Workspace, silent: Callable[[], Reporter], monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    # the toy corpus has fewer dev texts than 50
-    monkeypatch.setattr(detector, "MIN_TEXTS", 30)
+def run(workspace: Workspace, silent: Callable[[], Reporter]) -> Run:
     return Run(workspace, silent())
 
 
 def test_a_trained_model_tells_texts_outside_its_labels(
     configured: Callable[..., Configuration], run: Run
 ) -> None:
-    plain = training_run.train_classifier(
-        configured(outside={"kinds": []}), run, with_baselines=False
-    )
+    plain = training_run.train_classifier(configured(), run, with_baselines=False)
     made = training_run.train_classifier(configured(**SETTINGS), run, with_baselines=False)
     assert plain.manifest.outside is None
     record = made.manifest.outside
@@ -75,7 +72,9 @@ def test_too_few_texts_are_said_and_nothing_is_fitted(
     configured: Callable[..., Configuration],
     workspace: Workspace,
     silent: Callable[[], Reporter],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(detector, "MIN_TEXTS", 400)
     reporter, configuration = silent(), configured(**SETTINGS)
     run = Run(workspace, reporter)
     prepared = prepare(configuration, run)
@@ -128,3 +127,20 @@ def test_the_threshold_loses_at_most_its_share_of_dev() -> None:
     assert record.inside.texts == 201
     # a model that is sure of all dev texts still needs even odds
     assert detector._judge(dev / 10, dev, scores, kinds).threshold == 0.5
+
+
+def test_ngrams_alone_tell_texts_outside_their_labels(
+    configured: Callable[..., Configuration], run: Run
+) -> None:
+    settings = {**SETTINGS, "ngrams": {"alone": True}}
+    made = training_run.train_classifier(configured(**settings), run, with_baselines=False)
+    record = made.manifest.outside
+    assert record is not None
+    assert record.auroc > 0.95
+    loaded = artifact.load(store.find_model(made.tag))
+    classifier = Classifier(loaded)
+    engine = factory.create(loaded, name="auto", log=Log(io.StringIO()))
+    texts = ["The film was great in the end.", "Hablamos manana por la manana", "x9 == q;;"]
+    documents = [classifier.encode_head(text).ids for text in texts]
+    found = classifier.predict(engine.logits(documents))
+    assert [one.is_outside for one in found] == [False, True, True]

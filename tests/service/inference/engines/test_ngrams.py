@@ -94,8 +94,13 @@ def test_no_ngram_is_added_to_the_logit_of_outside() -> None:
         assert answers.shape == (len(DOCUMENTS), 4)
         np.testing.assert_array_equal(answers[:, 3], network[:, 3])
         np.testing.assert_allclose(answers[:, :3] - network[:, :3], ngrams, atol=1e-5)
-    with pytest.raises(ValueError, match="n-grams alone do not tell"):
-        build(outside=True)
+
+
+def test_ngrams_alone_have_a_logit_of_outside() -> None:
+    artifact = build(outside=True)
+    logits = factory.create(artifact, name="auto", log=make_log()).logits(DOCUMENTS)
+    assert logits.shape == (len(DOCUMENTS), 4)
+    np.testing.assert_array_equal(logits[1], artifact.tensors["output.bias"])
 
 
 def test_ngrams_are_served_without_torch_and_scikit_learn() -> None:
