@@ -31,6 +31,9 @@ SHARED = {
     "valence.service.files",
     "valence.service.inference.engines",
     "valence.service.inference.explain",
+    # how answers are counted: the counts of the held-out texts lie beside those that are served
+    "valence.service.monitoring.language",
+    "valence.service.monitoring.signals",
     # an engine says in the log why a faster one is not available
     "valence.service.observability.log",
     "valence.service.registry",

@@ -123,6 +123,7 @@ ROWS: dict[str, tuple[Panel | Query, ...]] = {
         Panel("valence_reference_accuracy", ("model", "version")),
         Panel("valence_drift_windows", ("model", "version", "signal", "outcome")),
         Panel("valence_monitored_texts", ("model", "version")),
+        Panel("valence_feedback", ("model", "version", "outcome")),
     ),
     "Drift": (
         Query(

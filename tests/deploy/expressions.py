@@ -58,6 +58,7 @@ def live_exposition() -> str:
     metrics.reloads.begin("m")
     metrics.reloads.set_meanings({("m", "champion"): "1"})
     metrics.sources.begin("m")
+    metrics.feedback.count([("m", "1", True)])
     metrics.monitoring.begin("m", "1", ("label",), accuracy=0.9)
     metrics.monitoring.count_texts("m", "1", 500, right=450.0)
     metrics.monitoring.count_window("m", "1", {"label": True})

@@ -61,7 +61,7 @@ def make(tmp_path: Path) -> Make:
         ".venv/." + name
         for name in (
             *("base", "tracking", "hub", "development", "chaos", "search", "checks"),
-            *("mlflow", "store"),
+            *("mlflow", "store", "feedback", "grpc"),
         )
     ]
     for stamp in [*stamps, ".venv-bench/.installed"]:

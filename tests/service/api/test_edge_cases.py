@@ -74,6 +74,11 @@ BODIES = {
             "input": "good bad bad",
         },
     ),
+    "detectors": Body(
+        "/api/v1/text/contents",
+        {"contents": ["good bad bad"], "detector_params": {"threshold": 0.1}},
+        {"contents": ["good bad bad"], "detector_params": {"threshold": 0.1}},
+    ),
     "open inference": Body(
         "/v2/models/sentiment/infer",
         {"inputs": [tensor()], "outputs": [{"name": "label"}]},

@@ -160,6 +160,7 @@ ALL: dict[str, tuple[str, ...]] = {
     "push": ("push", "{tag}", "{folder}/source"),
     "pull": ("pull", "toy:2", "{folder}/source"),
     "shadow": ("shadow", "report", "toy", "--from", "{texts}"),
+    "feedback": ("feedback", "export", "--database", "sqlite:///{folder}/feedback.db"),
     "predict": ("predict", "toy", "great", "--engine", "reference"),
     "keys": ("keys", "new", "name"),
     "bento": ("bento",),

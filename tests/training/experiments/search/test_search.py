@@ -30,6 +30,7 @@ from valence.training.experiments.search.search import SearchFiles, SearchLimits
 from valence.training.experiments.search.study import REASON, Study
 from valence.training.experiments.search.trial import EPOCHS
 from valence.training.pipeline import training_run
+from valence.training.runtime import deadline
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
@@ -180,14 +181,14 @@ def test_a_resumed_search_equals_an_uninterrupted_one(
     """The interrupted search leaves the best configuration so far."""
     whole = search(study="whole")
     (tmp_path / "best.toml").unlink()
-    monkeypatch.setattr(trials, "time", clock(batches_of(search) * 4, KeyboardInterrupt))
+    monkeypatch.setattr(deadline, "time", clock(batches_of(search) * 4, KeyboardInterrupt))
     stopped = search()
     assert stopped.interrupted
     # four epochs: three of the first trial and one of the second
     assert len(stopped.trials) == 1
     assert stopped.best is not None
     assert (tmp_path / "best.toml").exists()
-    monkeypatch.setattr(trials, "time", time)
+    monkeypatch.setattr(deadline, "time", time)
     found = search()
     assert not found.interrupted
     assert trial_outcomes(found) == trial_outcomes(whole)
@@ -216,7 +217,9 @@ def batches_of(search: Search) -> int:
     """Return the number of batches per epoch of the toy corpus."""
     passed = itertools.count()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trials, "time", SimpleNamespace(monotonic=lambda: float(next(passed)) - 1e9))
+        patch.setattr(
+            deadline, "time", SimpleNamespace(monotonic=lambda: float(next(passed)) - 1e9)
+        )
         search(study="counted", trials=1, optimization={"epochs": 1})
     return next(passed)
 
@@ -226,7 +229,7 @@ def test_a_trial_cut_by_the_time_limit_resumes(
 ) -> None:
     """It resumes after its last epoch."""
     epochs: list[dict[str, Any]] = []
-    monkeypatch.setattr(trials, "time", clock(int(batches_of(search) * 1.5)))
+    monkeypatch.setattr(deadline, "time", clock(int(batches_of(search) * 1.5)))
     reporter: Any = silent()
     found = search(minutes=10.0, trials=1, reporter=reporter)
     assert not found.interrupted
@@ -235,7 +238,7 @@ def test_a_trial_cut_by_the_time_limit_resumes(
     assert any("the time is up" in line for line in reporter.said)
     (checkpoint,) = (workspace.root / "search" / "toy").iterdir()
     assert checkpoint.suffix == ".safetensors"
-    monkeypatch.setattr(trials, "time", time)
+    monkeypatch.setattr(deadline, "time", time)
     kept = trials.checkpoints.load_checkpoint(checkpoint)
     assert kept is not None
     found = search(minutes=10.0, trials=1)
@@ -265,7 +268,7 @@ def die_in_a_trial(monkeypatch: pytest.MonkeyPatch, search: Search, **options: A
     with monkeypatch.context() as patch:
         patch.setattr(searches, "_run_next_trial", killed_training)
         # within the first epoch, so that the next start has made no progress
-        patch.setattr(trials, "time", clock(2, SystemExit))
+        patch.setattr(deadline, "time", clock(2, SystemExit))
         postpone = Study.postpone
         with pytest.raises(SystemExit):
             search(**options)
@@ -299,7 +302,7 @@ def test_an_error_is_raised_and_its_trial_is_repeated(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(trials, "time", clock(5, MemoryError))
+        patch.setattr(deadline, "time", clock(5, MemoryError))
         with pytest.raises(MemoryError):
             search(trials=1)
     assert [trial.state for trial in search(trials=1).trials] == [TrialState.COMPLETE]
