@@ -269,7 +269,7 @@ $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
 	$(if $(filter bench mlserver,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter mlserver policies,$*),,-c $(CONSTRAINTS)) \
-		$(if $(filter bench,$*),'valence[grpc,train]') --group $*
+		$(if $(filter bench,$*),'valence[grpc]' 'valence[train]') --group $*
 	@touch $@
 
 # Types of custom resources. Without npm, the tests that need them say that they are skipped.

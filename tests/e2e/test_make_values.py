@@ -224,3 +224,14 @@ def test_an_interpreter_may_have_any_path(make: Make, tmp_path: Path, value: str
     (tmp_path / "checkout" / ".venv" / "bin" / "python").unlink()
     called = make(".venv/bin/python", f"PYTHON={program}")
     assert called[-1] == [value, "-m", "venv", ".venv"]
+
+
+@pytest.mark.parametrize("name", ["audit", "bench", "docs", "lock", "mlserver", "policies"])
+def test_commands_of_another_environment_are_whole(name):
+    """A comma in a function of make cuts a command in two."""
+    printed = subprocess.run(
+        ["make", "--dry-run", "--always-make", f".venv-{name}/.installed"],
+        cwd=REPOSITORY, check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert f"--group {name}" in printed.stdout
+    subprocess.run(["sh", "-n"], input=printed.stdout, check=True, text=True, timeout=60)
