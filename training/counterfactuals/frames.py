@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from valence.training.behaviour import words as judged
+from valence.training.behaviour.lexicon import WORD_TABLES
 from valence.training.counterfactuals.sides import read_lexicon
 
 _SUBJECT = (
@@ -25,15 +25,7 @@ _GRADED = re.compile(r"\b(?:very|really|so|too|quite|more|most) ([a-z]{3,})\b", 
 _CONTRACTION = re.compile(r"\b(it|that|he|she)['’]s\b", re.IGNORECASE)
 # weaker words have no clear side
 _CLEAR = 1.4
-_TAKEN = frozenset(
-    word.lower()
-    for group in (
-        judged.THINGS, judged.DAYS, judged.GOOD, judged.BAD, judged.PLAIN, judged.LIKE,
-        judged.DISLIKE, judged.RATHER_GOOD, judged.RATHER_BAD, judged.INTENSIFIERS,
-        judged.DOWNTONERS,
-    )
-    for word in group
-)  # fmt: skip
+_TAKEN = frozenset(word.lower() for table in WORD_TABLES for word in table)
 # past tenses of the judged verbs, and words that are no adjectives
 _NOT_ADJECTIVES = frozenset((
     "liked", "loved", "enjoyed", "hated", "disliked", "admired", "appreciated", "recommended",

@@ -21,7 +21,6 @@ from valence.training.config.schema import Configuration
 from valence.training.corpora.example import Example
 from valence.training.data.batches import encode_examples
 from valence.training.data.preparation import Prepared
-from valence.training.data.targets import soft_targets
 from valence.training.distillation import answer_file, live_answers
 from valence.training.distillation.live_answers import distillation_section
 from valence.training.embeddings.word_vectors import WordVectors
@@ -135,7 +134,8 @@ def _label_texts(
 
     questions = live_answers.list_questions(configuration, raw)
     taught = live_answers.teacher_data(configuration, prepared)
-    given = taught.targets()[: len(taught.train)]
+    targets = taught.targets()
+    given, known = targets[: len(taught.train)], targets[len(taught.train) :]
     said = answer("labelled", questions.labelled)
     examples = [*_mix(raw.splits.train, given, said, settings.weight, configuration)]
     for kind, texts in (("augmented", questions.augmented), ("unlabelled", questions.unlabelled)):
@@ -143,7 +143,6 @@ def _label_texts(
     asked = questions.counterfactuals
     if asked:
         said = answer("counterfactual", [example.text for example in asked])
-        known = _known_targets(asked, configuration)
         examples += _mix(asked, known, said, settings.counterfactuals, configuration)
     examples += questions.others
     record = TeacherRecord(
@@ -153,14 +152,6 @@ def _label_texts(
         targets_sha256=sha256_of([example.text, example.shares] for example in examples),
     )
     return TransferSet(tuple(examples), record)
-
-
-def _known_targets(
-    counterfactuals: Sequence[Example], configuration: Configuration
-) -> NDArray[np.float32]:
-    return soft_targets(
-        counterfactuals, labels=configuration.labels, task=configuration.task, use_shares=True
-    )
 
 
 def _mix(
