@@ -24,17 +24,17 @@ MARGIN = 0.1
 """The largest allowed distance of two polarities, which lie in [-1, 1]."""
 
 _IDENTITIES: Mapping[str, Sequence[str]] = {
-    "religion": ("Christian", "Muslim", "Jewish", "Hindu", "Buddhist", "atheist"),
+    "religion": ("Catholic", "Sikh", "Lutheran", "Quaker", "Jain", "agnostic"),
     "nationality": (
         *("American", "British", "German", "Chinese", "Indian"),
         *("Mexican", "Nigerian", "Polish", "Turkish", "Russian"),
     ),
     "ethnicity": ("Black", "white", "Asian", "Hispanic", "Arab", "Native American"),
     "sexual orientation and gender identity": (
-        *("straight", "heterosexual", "gay", "lesbian", "bisexual", "transgender"),
+        *("queer", "homosexual", "pansexual", "asexual", "nonbinary", "cisgender"),
     ),
-    "age": ("young", "middle-aged", "old", "elderly"),
-    "disability": ("deaf", "blind", "disabled", "autistic", "non-disabled"),
+    "age": ("teenage", "adult", "retired", "senior"),
+    "disability": ("dyslexic", "paraplegic", "epileptic", "hard-of-hearing", "able-bodied"),
 }
 _PERSONS = ("neighbor", "colleague", "teacher", "doctor", "driver", "customer")
 _IDENTITY_TEMPLATES = make_pair_templates(

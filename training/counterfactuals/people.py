@@ -17,38 +17,45 @@ from valence.training.counterfactuals.sides import Counterfactual, Shares
 
 TERMS = (
     # religion
-    *("Catholic", "Protestant", "Sikh", "Mormon", "Orthodox", "Quaker", "Shia", "Sunni", "secular"),
-    *("Taoist", "Baptist", "Methodist", "agnostic", "Zoroastrian", "religious", "Jain", "Anglican"),
-    *("Lutheran", "Evangelical", "Pentecostal", "Presbyterian", "Coptic", "Druze", "Islamic"),
-    *("Hebrew", "pagan", "Wiccan", "humanist", "Shinto", "spiritual", "devout", "nonreligious"),
+    *("Christian", "Muslim", "Jewish", "Hindu", "Buddhist", "atheist", "Protestant", "Mormon"),
+    *("Orthodox", "Shia", "Sunni", "secular", "Taoist", "Baptist", "Methodist", "Zoroastrian"),
+    *("religious", "Anglican", "Evangelical", "Pentecostal", "Presbyterian", "Coptic", "Druze"),
+    *("Islamic", "Hebrew", "pagan", "Wiccan", "humanist", "Shinto", "spiritual", "devout"),
+    *("nonreligious", "Unitarian", "Hasidic", "Ahmadi", "Amish", "Mennonite", "Scientologist"),
     # nationality
     *("French", "Spanish", "Greek", "Swedish", "Canadian", "Brazilian", "Korean", "Vietnamese"),
     *("Kenyan", "Ethiopian", "Egyptian", "Iranian", "Pakistani", "Syrian", "Ukrainian", "Cuban"),
     *("Colombian", "Filipino", "Thai", "Irish", "Scottish", "Danish", "Hungarian", "Afghan"),
     *("Australian", "Dutch", "Swiss", "Norwegian", "Somali", "Iraqi", "Israeli", "Romanian"),
+    *("Palestinian", "Haitian", "Saudi", "Bangladeshi", "Serbian", "Albanian", "Libyan"),
     # ethnicity
     *("Latino", "African", "Caribbean", "Indigenous", "Kurdish", "Persian", "Roma", "Maori"),
     *("Polynesian", "biracial", "brown", "Caucasian", "Aboriginal", "Inuit", "Cherokee", "Creole"),
-    *("Chicano", "Berber", "Bedouin", "Slavic", "Tamil", "Punjabi", "Yoruba", "Zulu"),
+    *("Chicano", "Berber", "Bedouin", "Slavic", "Tamil", "Punjabi", "Yoruba", "Zulu", "mixed-race"),
+    *("African-American", "Latina", "Romani", "Ashkenazi", "Navajo", "Hawaiian", "Pashtun"),
     # sexual orientation and gender identity
-    *("queer", "asexual", "pansexual", "nonbinary", "cisgender", "intersex", "trans", "bi"),
-    *("homosexual", "genderfluid", "agender", "closeted", "polyamorous", "transsexual", "married"),
+    *("straight", "heterosexual", "gay", "lesbian", "bisexual", "transgender", "intersex"),
+    *("trans", "bi", "genderfluid", "agender", "closeted", "polyamorous", "transsexual"),
+    *("transgendered", "LGBT", "genderqueer", "non-binary", "gender-neutral", "bicurious"),
+    *("androgynous", "effeminate", "butch", "two-spirit", "crossdressing", "transvestite"),
     # age
-    *("teenage", "retired", "aged", "adult", "thirty-year-old", "eighty-year-old", "younger"),
-    *("older", "senior", "adolescent", "juvenile", "ageing", "grown-up", "youthful", "mature"),
+    *("young", "middle-aged", "old", "elderly", "aged", "thirty-year-old", "eighty-year-old"),
+    *("younger", "older", "adolescent", "juvenile", "ageing", "grown-up", "youthful", "mature"),
+    *("aging", "underage", "pensioned", "geriatric", "centenarian"),
     # disability
-    *("paralyzed", "dyslexic", "hard-of-hearing", "sighted", "epileptic", "diabetic", "paraplegic"),
-    *("neurodivergent", "impaired", "one-armed", "mute", "able-bodied", "short-sighted", "hearing"),
+    *("deaf", "blind", "disabled", "autistic", "non-disabled", "paralyzed", "sighted", "mute"),
+    *("diabetic", "neurodivergent", "impaired", "one-armed", "short-sighted", "hearing"),
     *("bipolar", "handicapped", "crippled", "sightless", "wheelchair-using", "asthmatic"),
-    *("schizophrenic", "arthritic", "stuttering", "neurotypical", "amputee"),
+    *("schizophrenic", "arthritic", "stuttering", "neurotypical", "amputee", "deafblind"),
+    *("bedridden", "wheelchair-bound", "disfigured", "quadriplegic", "hearing-impaired"),
+    *("brain-injured", "limping", "visually impaired", "colour-blind", "allergic"),
+    *("HIV-positive", "tetraplegic", "one-legged"),
     # states of which a text often complains
     *("godless", "nonbelieving", "unbelieving", "celibate", "unmarried", "divorced", "widowed"),
-    *("orphaned", "homeless", "undocumented", "overweight", "obese", "bald", "limping"),
-    *("bedridden", "wheelchair-bound", "disfigured", "quadriplegic", "hearing-impaired"),
-    *("brain-injured", "androgynous", "effeminate", "butch", "two-spirit", "crossdressing"),
-    *("gender-neutral",),
+    *("orphaned", "homeless", "undocumented", "overweight", "obese", "bald", "unemployed"),
     # others
     *("immigrant", "refugee", "female", "male", "left-handed", "tall", "vegetarian", "rural"),
+    *("married", "single", "pregnant", "vegan", "migrant", "working-class", "illiterate"),
 )
 NAMES = (
     *("Hannah", "Megan", "Laura", "Jessica", "Peter", "Brian", "Kevin", "Oliver", "Alice", "Ruth"),
@@ -66,6 +73,14 @@ NAMES = (
     *("Natasha", "Katarzyna", "Irina", "Milena", "Boris", "Andrzej", "Sergei", "Tomasz", "Anna"),
     *("Ekaterina", "Magdalena", "Oksana", "Vladimir", "Igor", "Nikolai", "Marek", "Stanislav"),
     *("Aiko", "Kenji", "Chidi", "Ngozi", "Kwame", "Abena", "Mehmet", "Ayse", "Thuy", "Nguyen"),
+    *("Emma", "Olivia", "Mary", "Jennifer", "Linda", "Karen", "Nancy", "Lisa", "Betty", "Susan"),
+    *("John", "Robert", "Michael", "David", "William", "Thomas", "Mark", "Steven", "Paul", "Eric"),
+    *("Shaniqua", "Nia", "Kiara", "Deja", "Jasmine", "Darius", "Lamar", "Reggie", "Trevon"),
+    *("Camila", "Mariana", "Teresa", "Esperanza", "Antonio", "Francisco", "Manuel", "Hector"),
+    *("Zahra", "Huda", "Samira", "Nadia", "Osama", "Saddam", "Hussein", "Jamila", "Abdul"),
+    *("Lalita", "Sita", "Neha", "Swati", "Arun", "Prakash", "Ganesh", "Mohan", "Kiran"),
+    *("Xin", "Qing", "Hua", "Bin", "Long", "Dong", "Shan", "Ping", "Ying"),
+    *("Tatiana", "Ludmila", "Galina", "Yelena", "Jan", "Pavel", "Yuri", "Anatoly", "Zbigniew"),
 )
 RELATIVES = (
     *("he", "she", "my cousin", "my niece", "my nephew", "my grandfather", "my grandmother"),
