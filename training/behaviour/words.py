@@ -17,8 +17,8 @@ BAD = (
     *("dreadful", "lousy", "boring", "annoying", "poor"),
 )
 PLAIN = ("American", "Italian", "Japanese", "local", "international")
-LIKE = ("like", "love", "enjoy", "recommend", "appreciate", "admire")
-DISLIKE = ("dislike", "hate", "regret", "despise", "detest")
+LIKE = ("adore", "treasure", "enjoy", "recommend", "appreciate", "admire")
+DISLIKE = ("loathe", "abhor", "regret", "despise", "detest")
 
 # gradable adjectives: "slightly excellent" is not said
 RATHER_GOOD = ("good", "nice", "pleasant", "enjoyable", "interesting", "impressive", "charming")

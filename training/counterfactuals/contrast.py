@@ -39,8 +39,8 @@ ADVERBS = (
     *("naturally", "certainly"),
 )
 VERBS = {
-    True: ("trust", "adore", "treasure", "value", "praise", "cherish", "welcome", "respect"),
-    False: ("loathe", "resent", "fear", "avoid", "abhor", "mock", "blame", "criticize", "reject"),
+    True: ("like", "love", "trust", "value", "praise", "cherish", "welcome", "respect"),
+    False: ("dislike", "hate", "resent", "fear", "avoid", "mock", "blame", "criticize", "reject"),
 }
 NOUNS = (
     *("place", "idea", "day", "job", "team", "story", "season", "project", "car", "shop", "song"),

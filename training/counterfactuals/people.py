@@ -89,6 +89,8 @@ RELATIVES = (
 PERSONS = (
     *("person", "man", "woman", "friend", "student", "worker", "boss", "nurse", "writer", "guest"),
     *("manager", "singer", "engineer", "passenger", "lawyer", "guy", "girl", "boy", "kid", "cook"),
+    *("roommate", "coach", "waiter", "pilot", "plumber", "tenant", "landlord", "officer", "chef"),
+    *("dentist", "actor", "artist", "barber", "client", "classmate", "visitor", "resident"),
 )
 _PERSON = re.compile(
     rf"\b(?P<before>(?:the|a|an|this|that|my|our|some) )(?P<person>{'|'.join(PERSONS)})\b"
@@ -108,6 +110,8 @@ _FEELING = (
     ("My {term} {person} is {adjective}.", "{who} is {adjective}."),
     ("We {verb} our {term} {person}.", "We {verb} {who}."),
     ("They all {verb} the {term} {person}.", "I {verb} {who}."),
+    ("I {verb} my {term} {person}.", "I {verb} {who} a lot."),
+    ("I {verb} this {term} {person} so much.", "We all {verb} {who}."),
     ("What {an} conversation with {a_term} {person}.", "What {an} conversation with {who}."),
 )
 _ADJECTIVES = {
