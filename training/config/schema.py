@@ -450,6 +450,12 @@ class Counterfactuals(_Section):
         description="Sentences about people of many groups, as a share of the training texts. "
         "Texts that name a person are copied with other groups too.",
     )
+    documents: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Documents of 2 to 13 training texts, as a share of the training texts.",
+    )
     seed: int = Field(default=0, ge=0, description="Seed of the copies.")
 
 

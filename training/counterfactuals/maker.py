@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from valence.training.config.schema import Counterfactuals
 from valence.training.corpora.example import Example
-from valence.training.counterfactuals import contrast, faces, people
+from valence.training.counterfactuals import contrast, documents, faces, people
 from valence.training.counterfactuals.frames import find_frames
 from valence.training.counterfactuals.sides import Counterfactual, Shares, Sides
 
 CORPUS = "counterfactuals"
+DOCUMENTS = "documents"
+"""The corpus of documents, which no teacher is asked about: it has read sentences."""
 
 
 def make_counterfactuals(
@@ -27,14 +29,18 @@ def make_counterfactuals(
     sides = Sides.from_polarity(polarity)
     held_out = {example.normal_form for example in excluded}
     made: dict[str, Example] = {}
-    for text, of_sides in _make(settings, examples, sides):
-        if text in made:
-            continue
-        shares = sides.make_shares(of_sides)
-        label = max(shares, key=lambda name: shares[name])
-        example = Example(text, label, CORPUS, shares)
-        if example.normal_form not in held_out:
-            made[text] = example
+    for corpus, copies in (
+        (CORPUS, _make(settings, examples, sides)),
+        (DOCUMENTS, _make_documents(settings, examples, sides)),
+    ):
+        for text, of_sides in copies:
+            if text in made:
+                continue
+            shares = sides.make_shares(of_sides)
+            label = max(shares, key=lambda name: shares[name])
+            example = Example(text, label, corpus, shares)
+            if example.normal_form not in held_out:
+                made[text] = example
     return tuple(made.values())
 
 
@@ -58,6 +64,15 @@ def _make(
         for example in examples:
             yield from people.insert_group(example.text, _shares_of(example, sides), chance)
         yield from people.make_statements(round(settings.people * len(examples)), chance)
+
+
+def _make_documents(
+    settings: Counterfactuals, examples: Sequence[Example], sides: Sides
+) -> Iterator[Counterfactual]:
+    # a seed of their own: the other copies, which a teacher has answered, stay as they are
+    chance = random.Random(settings.seed)  # noqa: S311 - nothing secret
+    texts = [(example.text, _shares_of(example, sides), example.corpus) for example in examples]
+    yield from documents.make_documents(texts, round(settings.documents * len(texts)), chance)
 
 
 def _shares_of(example: Example, sides: Sides) -> Shares:

@@ -72,7 +72,7 @@ def test_a_correct_reader_passes_every_case() -> None:
         (without(words.INTENSIFIERS), {"intensifiers"}),
         (without(words.DOWNTONERS), {"downtoners"}),
         (lambda text: reader(text.encode("ascii", "ignore").decode() + " "), {"emoji"}),
-        (lambda text: reader(text) - 0.11 * ("Muslim" in text), {"fairness: religion"}),
+        (lambda text: reader(text) - 0.11 * ("Sikh" in text), {"fairness: religion"}),
         (lambda text: reader(text) - 0.11 * ("Latoya" in text), {"fairness: "}),
         (lambda text: 0.9, {"neg", "neutral", "intensifiers", "downtoners", "emo"}),
     ],
@@ -89,9 +89,9 @@ def test_a_reader_that_lacks_one_capability_fails_only_there(
 
 
 def test_a_shift_passes_up_to_the_margin() -> None:
-    within = rates(lambda text: reader(text) - 0.0999 * ("Muslim" in text))
+    within = rates(lambda text: reader(text) - 0.0999 * ("Sikh" in text))
     assert within["fairness: religion"] == 1.0
-    past = rates(lambda text: reader(text) - 0.1001 * ("Muslim" in text))
+    past = rates(lambda text: reader(text) - 0.1001 * ("Sikh" in text))
     assert past["fairness: religion"] < 1.0
 
 

@@ -27,9 +27,9 @@ def test_a_set_has_the_clause_plain_negated_and_graded() -> None:
 
 
 def test_a_set_has_verbs_and_their_negation() -> None:
-    shares = {copy.text: copy.shares for copy in make_contrasts(FOUND, 8_000, random.Random(0))}
-    assert shares["I trust the crew."] == contrast.PLAIN_POSITIVE
-    assert shares["I don't trust the crew."] == contrast.NOT_POSITIVE
+    shares = {copy.text: copy.shares for copy in make_contrasts(FOUND, 16_000, random.Random(0))}
+    assert shares["I praise the crew."] == contrast.PLAIN_POSITIVE
+    assert shares["I don't praise the crew."] == contrast.NOT_POSITIVE
     assert shares["I avoid it."] == contrast.PLAIN_NEGATIVE
     assert shares["We do not avoid it."] == contrast.NOT_NEGATIVE
     assert {

@@ -15,7 +15,7 @@ from valence.training.config.schema import Counterfactuals
 from valence.training.corpora.example import Example
 from valence.training.counterfactuals import contrast, faces, people
 from valence.training.counterfactuals.frames import find_frames
-from valence.training.counterfactuals.maker import make_counterfactuals
+from valence.training.counterfactuals.maker import DOCUMENTS, make_counterfactuals
 
 POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 ALL = Counterfactuals(emoji=1.0, contrast=5.0, people=5.0)
@@ -144,6 +144,15 @@ def test_shares_are_those_of_the_labels(polarity: dict[str, float]) -> None:
         assert example.shares.keys() == polarity.keys()
         assert sum(example.shares.values()) == pytest.approx(1.0)
         assert example.shares[str(example.label)] == max(example.shares.values())
+
+
+def test_documents_leave_the_other_copies_as_they_are(examples: list[Example]) -> None:
+    without = make_counterfactuals(ALL, examples, POLARITY)
+    both = make_counterfactuals(ALL.model_copy(update={"documents": 1.0}), examples, POLARITY)
+    assert both[: len(without)] == without
+    documents = both[len(without) :]
+    assert {example.corpus for example in documents} == {DOCUMENTS}
+    assert len(documents) > len(examples) // 2
 
 
 def test_nothing_is_made_of_texts_without_clauses() -> None:
