@@ -13,9 +13,9 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.schema import Configuration, Distillation
 from valence.training.corpora import catalog
 from valence.training.corpora.example import Example
+from valence.training.counterfactuals.maker import DOCUMENTS
 from valence.training.data import large_files
 from valence.training.data.batches import EncodedTexts
-from valence.training.counterfactuals.maker import DOCUMENTS
 from valence.training.data.preparation import load_splits, prepare, split_counterfactuals
 from valence.training.data.split import assign_split
 from valence.training.runtime.progress import Reporter
