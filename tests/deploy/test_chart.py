@@ -21,7 +21,7 @@ from valence.service.api.operations.health import ADMIN_ROUTES
 from valence.service.settings import PREFIX, Settings
 from valence.service.version import VERSION
 
-from tests.deploy import chart, network, schemas
+from tests.deploy import chart, dashboard, network, schemas
 from tests.deploy.chart import CHART, PAIRS
 from tests.deploy.rendering import ROOT, Resource, named, title
 from tests.support.source_servers import serve_handler
@@ -183,7 +183,9 @@ def test_alerts_link_to_the_runbook_of_the_values():
 def test_the_dashboard_fits_in_a_config_map():
     (made,) = named(chart.render(EVERYTHING), "ConfigMap").values()
     text = (ROOT / "deploy" / "monitoring" / "dashboard.json").read_text("utf-8")
-    assert json.loads(made["data"]["valence.json"]) == json.loads(text)
+    linked = text.replace(dashboard.RUNBOOK, EVERYTHING["monitoring"]["runbook"])
+    assert linked != text
+    assert json.loads(made["data"]["valence.json"]) == json.loads(linked)
     assert len(made["data"]["valence.json"]) < 2**20
 
 
