@@ -41,6 +41,7 @@ FLOORS = {
             "service/server",
         ),
         (
+            "service/annotation",
             "service/observability/metrics",
             "service/registry",
             "service/inference/engines",
@@ -53,6 +54,7 @@ FLOORS = {
             "service/score",
             "service/sources",
         ),
+        ("service/sampling",),
         ("service/inference",),
         ("service/inference/reload", "service/inference/shadow", "service/estimator"),
         ("service/api/http",),
@@ -91,6 +93,7 @@ FLOORS = {
         ),
         (
             "training/evaluation/assessment",
+            "training/labelling",
             "training/tracking",
             "training/pipeline/gate",
             "training/pipeline/selection",
