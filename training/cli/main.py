@@ -25,6 +25,7 @@ from valence.training.cli.predict import predict
 from valence.training.cli.promote import promote
 from valence.training.cli.pull import pull
 from valence.training.cli.push import push
+from valence.training.cli.queue import queue
 from valence.training.cli.retrain import retrain
 from valence.training.cli.rollback import rollback
 from valence.training.cli.sample import sample
@@ -38,7 +39,7 @@ from valence.training.cli.usage import UsageError, explain_usage
 
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Train": (train, search, retrain, teach),
-    "Data": (fetch, check),
+    "Data": (fetch, check, queue),
     "Models": (
         show,
         evaluate,
