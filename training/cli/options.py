@@ -41,8 +41,11 @@ ModelArgument = Annotated[
 SourceArgument = Annotated[
     str,
     typer.Argument(
-        help="A folder, s3://BUCKET/PATH, gs://BUCKET/PATH, hf://OWNER/NAME or oci://HOST/PATH."
+        help="A folder, s3://BUCKET/PATH, gs://BUCKET/PATH, hf:OWNER/NAME or oci://HOST/PATH."
     ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the figures as JSON to standard output.")
 ]
 AtSourceOption = Annotated[
     str | None,
@@ -167,13 +170,15 @@ class DataOptions:
 
     def _export_feedback(self, workspace: Path) -> DataOptions:
         """These options with a file in ``workspace`` in place of the feedback database."""
+        from valence.service.feedback.record import Selection
+        from valence.training.active_learning.feedback_texts import write_texts
         from valence.training.cli.feedback_store import open_store
-        from valence.training.labelling.feedback_texts import write_texts
 
         with open_store("") as store:
-            name, path = write_texts(
-                store, workspace / "feedback", model=self.name, text=self.text, label=self.label
-            )
+            records = list(store.read(Selection(self.name or "")))
+        name, path = write_texts(
+            records, workspace / "feedback", text=self.text, label=self.label
+        )
         files = [str(path) if one == FEEDBACK else one for one in self.data or ()]
         return replace(self, data=files, name=name)
 

@@ -88,8 +88,8 @@ def queue(
     from valence.training.config.columns import Columns
     from valence.training.corpora.normal_form import normal_form
     from valence.training.evaluation.stored_model import load_stored_model
-    from valence.training.labelling.files import format_csv, format_tasks
-    from valence.training.labelling.queue import rank_texts
+    from valence.training.active_learning.files import format_csv, format_tasks
+    from valence.training.active_learning.queue import rank_texts
 
     reporter = Reporter()
     columns = Columns(options.text, "", options.encoding, quoting=options.quoting)

@@ -1,4 +1,4 @@
-"""Which texts to label next: ranked by what the model itself says of them.
+"""The start without labels: names of labels propose the labels of texts, a person confirms some.
 
-Imports the service, the corpora and the evaluation.
+Imports ``embeddings``, ``corpora`` and lower floors.
 """

@@ -83,9 +83,8 @@ class LabelStudioSetup(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     configuration: Annotated[
-        str | None,
-        Field(alias="schema", description="The labelling configuration of the project."),
-    ] = None
+        str, Field(alias="schema", description="The labelling configuration of the project.")
+    ]
 
 
 class LabelStudioResult(BaseModel):

@@ -57,6 +57,7 @@ class SampleList(BaseModel):
 
 async def list_sample(context: Context, request: Request) -> Outcome:
     """Answer ``GET /v1/sample``."""
+    context.models.require_serving()
     request.caller.require_operator("read texts of clients", scope="label")
     settings = context.settings
     if not settings.sample_texts:

@@ -38,8 +38,13 @@ _PREDICT_NULLS = {
 }
 _TASKS = {"project": "1.1", "tasks": [{"id": 1, "data": {"text": "good bad bad"}}]}
 _TASKS_NULLS = {"label_config": None, "params": None, **_TASKS}
-_PROJECT = {"project": "good bad bad"}
-_PROJECT_NULLS = {"schema": None, "extra_params": None, **_PROJECT}
+_CHOICES = "".join(f'<Choice value="{label}"/>' for label in ("negative", "neutral", "positive"))
+_PROJECT = {
+    "schema": '<View><Text name="text" value="$text"/><Choices name="label" toName="text">'
+    f"{_CHOICES}</Choices></View>",
+    "project": "good bad bad",
+}
+_PROJECT_NULLS = {"extra_params": None, **_PROJECT}
 BODIES = {
     "classify": Body(
         "/v1/classify",

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
-from valence.service.feedback.record import Record, Selection
-from valence.service.feedback.store import Store
+from valence.service.feedback.record import Record
 from valence.service.files.atomic_write import replace_file
 
 
 def write_texts(
-    store: Store, folder: Path, *, model: str | None, text: str, label: str
+    records: Sequence[Record], folder: Path, *, text: str, label: str
 ) -> tuple[str, Path]:
-    """Write the texts of a model with their true labels; the name of the model, and the file.
+    """Write the texts of ``records`` with their true labels; the name of the model, and the file.
 
-    The columns are called ``text`` and ``label``. Without a ``model``, it is that of all feedback.
-    Raises :class:`ConfigurationError` for feedback of several models, and if no text is kept.
+    The columns are called ``text`` and ``label``. Raises :class:`ConfigurationError` for feedback
+    of several models, and if no text is kept.
     """
-    records = list(store.read(Selection(model or "")))
     kept = [record for record in records if record.text]
     models = sorted({record.model for record in kept})
     if len(models) > 1:
@@ -27,11 +26,10 @@ def write_texts(
             f"the feedback database has texts of {', '.join(models)}; name one of them with --name"
         )
     if not kept:
-        of_model = f" of {model!r}" if model else ""
         raise ConfigurationError(
-            f"the feedback database keeps no text{of_model}, and {len(records):,} labels without "
-            "one; feedback has texts if the service runs with VALENCE_FEEDBACK_TEXT=true and "
-            "clients send them"
+            f"the feedback database keeps no text of this model, and {len(records):,} labels "
+            "without one; feedback has texts if the service runs with VALENCE_FEEDBACK_TEXT=true "
+            "and clients send them"
         )
     path = folder / f"{models[0]}.jsonl"
     several = any(len(record.truth) != 1 for record in kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from valence.service.monitoring.signals import Signal
-from valence.training.labelling.drift import measure_drift
+from valence.training.active_learning.drift import measure_drift
 
 EXPECTED = np.array([400, 100])
 

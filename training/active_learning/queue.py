@@ -13,14 +13,14 @@ from valence.service.inference.engines.interface import Engine
 from valence.service.monitoring.signals import AnswerReader
 from valence.service.monitoring.worth import measure_uncertainty, read_thresholds
 from valence.training.corpora.normal_form import normal_form
-from valence.training.labelling.choice import (
+from valence.training.active_learning.choice import (
     Reason,
     Worth,
     choose_texts,
     select_candidates,
 )
-from valence.training.labelling.drift import measure_drift
-from valence.training.labelling.vectors import compute_vectors
+from valence.training.active_learning.drift import measure_drift
+from valence.training.active_learning.vectors import compute_vectors
 
 _BATCH = 1_024
 

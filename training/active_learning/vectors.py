@@ -12,7 +12,7 @@ from valence.service.classifier.ngrams import NGramTable
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.inference.engines.factory import select_network
 from valence.service.inference.engines.reference import ReferenceEngine
-from valence.training.labelling.choice import Vectors
+from valence.training.active_learning.choice import Vectors
 
 
 def compute_vectors(artifact: Artifact, documents: Sequence[WordIds]) -> Vectors:

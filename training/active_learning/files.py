@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from valence.service.annotation.choices import describe_prediction, make_control
 from valence.service.classifier.manifest import Manifest
-from valence.training.labelling.queue import Entry
+from valence.training.active_learning.queue import Entry
 
 COLUMNS = ("text", "label", "predicted", "score", "worth", "reason")
 """``label`` is empty, to be filled in; `valence train` reads ``text`` and ``label``."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from valence.service.classifier.artifact import Artifact
 from valence.service.inference.engines.reference import ReferenceEngine
-from valence.training.labelling.vectors import compute_vectors
+from valence.training.active_learning.vectors import compute_vectors
 
 from tests.support.tiny_models import make_linear
 

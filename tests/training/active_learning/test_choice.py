@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
-from valence.training.labelling.choice import (
+from valence.training.active_learning.choice import (
     CANDIDATES,
     Worth,
     choose_texts,
