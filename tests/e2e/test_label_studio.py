@@ -55,6 +55,7 @@ def studio(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
         "COLLECT_ANALYTICS": "false",
         # Valence is on this machine
         "ML_BLOCK_LOCAL_IP": "false",
+        "SSRF_PROTECTION_ENABLED": "false",
     }
     with (home / "output.txt").open("w") as output:
         process = subprocess.Popen(

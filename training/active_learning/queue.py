@@ -12,7 +12,6 @@ from valence.service.classifier.vocabulary import WordIds
 from valence.service.inference.engines.interface import Engine
 from valence.service.monitoring.signals import AnswerReader
 from valence.service.monitoring.worth import measure_uncertainty, read_thresholds
-from valence.training.corpora.normal_form import normal_form
 from valence.training.active_learning.choice import (
     Reason,
     Worth,
@@ -21,6 +20,7 @@ from valence.training.active_learning.choice import (
 )
 from valence.training.active_learning.drift import measure_drift
 from valence.training.active_learning.vectors import compute_vectors
+from valence.training.corpora.normal_form import normal_form
 
 _BATCH = 1_024
 

@@ -176,9 +176,7 @@ class DataOptions:
 
         with open_store("") as store:
             records = list(store.read(Selection(self.name or "")))
-        name, path = write_texts(
-            records, workspace / "feedback", text=self.text, label=self.label
-        )
+        name, path = write_texts(records, workspace / "feedback", text=self.text, label=self.label)
         files = [str(path) if one == FEEDBACK else one for one in self.data or ()]
         return replace(self, data=files, name=name)
 

@@ -85,11 +85,11 @@ def queue(
             raise ConfigurationError(f"--out {path}: name it NAME{_CSV} or NAME{_TASKS}")
     from valence.service.annotation.choices import write_configuration
     from valence.service.files.atomic_write import write_file
+    from valence.training.active_learning.files import format_csv, format_tasks
+    from valence.training.active_learning.queue import rank_texts
     from valence.training.config.columns import Columns
     from valence.training.corpora.normal_form import normal_form
     from valence.training.evaluation.stored_model import load_stored_model
-    from valence.training.active_learning.files import format_csv, format_tasks
-    from valence.training.active_learning.queue import rank_texts
 
     reporter = Reporter()
     columns = Columns(options.text, "", options.encoding, quoting=options.quoting)

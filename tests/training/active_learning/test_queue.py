@@ -15,9 +15,9 @@ from valence.service.classifier.reference import (
     RangeCounts,
     Reference,
 )
-from valence.training.corpora.normal_form import normal_form
 from valence.training.active_learning.files import COLUMNS, format_csv, format_tasks
 from valence.training.active_learning.queue import rank_texts
+from valence.training.corpora.normal_form import normal_form
 
 from tests.support.tiny_models import CountingEngine, make_linear
 
