@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from valence.service.errors import ConfigurationError
 from valence.service.score.arrays import score_array
-from valence.service.score.recipe import ScorerRecipe
 from valence.service.score.texts import TextScorer
 
 if TYPE_CHECKING:
@@ -17,6 +16,15 @@ if TYPE_CHECKING:
 
 # the models that a process keeps
 _MODELS = 4
+
+
+class Recipe(Protocol):
+    """What makes a scorer: a small value that may be a key, and may be sent to another process."""
+
+    def make(self) -> TextScorer:
+        """Load the model."""
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class TableScorer:
     ``pyarrow``, and :meth:`score_batches` is one for ``mapInArrow`` of Spark.
     """
 
-    recipe: ScorerRecipe
+    recipe: Recipe
     text_column: str = "text"
     prefix: str = ""
 
@@ -39,7 +47,7 @@ class TableScorer:
         has a column of the scores already.
         """
         texts = self._find_texts(table)
-        scores = score_array(texts, _make_scorer(self.recipe))
+        scores = score_array(texts, make_scorer(self.recipe))
         for field, column in zip(scores.schema, scores.columns, strict=True):
             name = f"{self.prefix}{field.name}"
             if name in table.column_names:
@@ -69,5 +77,6 @@ class TableScorer:
 
 
 @lru_cache(_MODELS)
-def _make_scorer(recipe: ScorerRecipe) -> TextScorer:
+def make_scorer(recipe: Recipe) -> TextScorer:
+    """The scorer of ``recipe``, made once in each process."""
     return recipe.make()

@@ -54,7 +54,12 @@ FLOORS = {
             "service/sources",
         ),
         ("service/inference",),
-        ("service/inference/reload", "service/inference/shadow", "service/estimator"),
+        (
+            "service/inference/reload",
+            "service/inference/shadow",
+            "service/estimator",
+            "service/cluster",
+        ),
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
         (
