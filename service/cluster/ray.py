@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from valence.service.cluster.models import find_recipe
 from valence.service.score.options import ScoreOptions
 from valence.service.score.ray_data import Classifier
+from valence.service.score.recipe import find_cluster_recipe
 from valence.service.score.tables import TableScorer
 
 __all__ = ["Classifier", "find_scorer"]
@@ -17,15 +17,14 @@ def find_scorer(
     *,
     text_column: str = "text",
     prefix: str = "",
-    source: str | None = None,
     engine: str = "auto",
     options: ScoreOptions | None = None,
 ) -> TableScorer:
     """What the constructor of :class:`Classifier` takes: the same version in each actor.
 
     ``text_column`` has the texts, and ``prefix`` comes before the names of the columns of the
-    scores. The other arguments are those of :func:`~valence.service.cluster.models.find_recipe`,
-    which raises what this raises.
+    scores. The other arguments, and what is raised, are those of
+    :func:`~valence.service.score.recipe.find_cluster_recipe`.
     """
-    recipe = find_recipe(model, source=source, engine=engine, options=options)
+    recipe = find_cluster_recipe(model, engine=engine, options=options)
     return TableScorer(recipe, text_column, prefix)

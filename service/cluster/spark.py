@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from valence.service.cluster.models import find_recipe
 from valence.service.score.arrays import make_schema, score_array
 from valence.service.score.options import ScoreOptions
 from valence.service.score.packages import import_engine
-from valence.service.score.tables import Recipe, make_scorer
+from valence.service.score.recipe import Recipe, find_cluster_recipe
+from valence.service.score.tables import make_scorer
 
 if TYPE_CHECKING:
     import pyarrow
@@ -23,7 +23,6 @@ _TYPES = {str: "string", float: "double", int: "bigint", bool: "boolean"}
 def classify_udf(
     model: str | os.PathLike[str],
     *,
-    source: str | None = None,
     engine: str = "auto",
     options: ScoreOptions | None = None,
 ) -> Any:
@@ -31,11 +30,11 @@ def classify_udf(
 
     ``frame.withColumn("scores", classify_udf("sentiment")("text"))``. A null is an empty text. Each
     Python worker loads the model once, without torch. The arguments are those of
-    :func:`~valence.service.cluster.models.find_recipe`, which raises what this raises; also
+    :func:`~valence.service.score.recipe.find_cluster_recipe`, which raises what this raises; also
     :class:`ConfigurationError` without pyspark.
     """
     functions = import_engine("pyspark.sql.functions", extra="spark", what="classify_udf")
-    recipe = find_recipe(model, source=source, engine=engine, options=options)
+    recipe = find_cluster_recipe(model, engine=engine, options=options)
     types = make_scorer(recipe).types
     kind = ", ".join(f"`{name.replace('`', '``')}` {_TYPES[types[name]]}" for name in types)
     return functions.arrow_udf(

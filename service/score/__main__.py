@@ -59,8 +59,8 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--model",
         default="sentiment",
-        help="NAME or NAME:VERSION of the model store, or the path of a folder such as ./model; "
-        "default: sentiment",
+        help="NAME or NAME:VERSION of the model store, the path of a folder such as ./model, or an "
+        "address such as hf:OWNER/NAME; default: sentiment",
     )
     parser.add_argument(
         "--engine",
@@ -146,13 +146,11 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _run_on_ray(arguments: argparse.Namespace, engine: str) -> None:
     from valence.service.score.ray_data import RayRun
-    from valence.service.score.recipe import ScorerRecipe
+    from valence.service.score.recipe import find_cluster_recipe
     from valence.service.score.tables import TableScorer
 
     _refuse_options(arguments)
-    recipe = ScorerRecipe.find(arguments.model, engine=engine, options=_read_options(arguments))
-    # engines round differently, so all processes take the one that this process takes
-    recipe = replace(recipe, engine=recipe.make().engine.name)
+    recipe = find_cluster_recipe(arguments.model, engine=engine, options=_read_options(arguments))
     scorer = TableScorer(recipe, arguments.text_column, arguments.prefix)
     rows = RayRun(arguments.source, arguments.out, scorer, arguments.jobs or 0).score()
     sys.stderr.write(f"{rows:,} rows: {arguments.out}\n")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ ENGINE = "ray"
 _ADDRESS = "RAY_ADDRESS"
 # no reports to the makers of Ray; GPUs stay as they are, about which Ray warns otherwise
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+# Ray replaces 127.0.0.1 by an address that other machines reach, but not on macOS
+_LOOPBACK = "127.0.0.2" if sys.platform == "linux" else None
 # rows that are scored together: some tenths of a second
 _ROWS = 4_096
 # shares of a core, so that each core has room for one that scores and one that reads or writes
@@ -173,7 +176,7 @@ def _connect(ray: Any) -> Iterator[None]:
     if os.environ.get(_ADDRESS):
         ray.init(**quiet)
     else:
-        ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        ray.init("local", include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet)
     try:
         yield
     finally:

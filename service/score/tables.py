@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from valence.service.errors import ConfigurationError
 from valence.service.score.arrays import score_array
+from valence.service.score.recipe import Recipe
 from valence.service.score.texts import TextScorer
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
 # the models that a process keeps
 _MODELS = 4
-
-
-class Recipe(Protocol):
-    """What makes a scorer: a small value that may be a key, and may be sent to another process."""
-
-    def make(self) -> TextScorer:
-        """Load the model."""
-
-    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The file of an alias at a source: it names a version."""
+"""The file of an alias at a source, of which a copy needs the version alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ class _Pointer(BaseModel):
 
 
 def read_version(place: str, content: bytes) -> str:
-    """The version that the file of an alias at ``place`` names; raises :class:`SourceError`."""
+    """The version that the file of an alias at ``place`` names.
+
+    Raises :class:`SourceError` for another file, and :class:`ConfigurationError` for a version that
+    is none.
+    """
     if len(content) > MAX_BYTES:
         raise too_large(place, len(content), MAX_BYTES)
     try:

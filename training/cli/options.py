@@ -39,8 +39,11 @@ ModelArgument = Annotated[
 SourceArgument = Annotated[
     str,
     typer.Argument(
-        help="A folder, s3://BUCKET/PATH, gs://BUCKET/PATH, hf://OWNER/NAME or oci://HOST/PATH."
+        help="A folder, s3://BUCKET/PATH, gs://BUCKET/PATH, hf:OWNER/NAME or oci://HOST/PATH."
     ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the figures as JSON to standard output.")
 ]
 AtSourceOption = Annotated[
     str | None,

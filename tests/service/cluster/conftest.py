@@ -79,7 +79,8 @@ def ray_cluster() -> Iterator[Any]:
         import ray
         from ray.cluster_utils import Cluster
 
-        node = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": 2**27}
+        # Ray would replace 127.0.0.1 by an address that other machines reach
+        node = {"num_cpus": 1, "node_ip_address": "127.0.0.2", "object_store_memory": 2**27}
         cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
         try:
             cluster.add_node(**node)
