@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,13 @@ from valence.service.classifier.manifest import EmojiWords, Misspelled
 from valence.service.classifier.spelling import SpellingIndex
 from valence.service.classifier.tokenizer import Rules
 from valence.service.errors import ArtifactError
+from valence.service.inference.engines.kernel.extension import find_class
 
 UNKNOWN = "<unk>"
 UNKNOWN_ID = 0
+
+# signs that may follow a plain word; each is a token of its own there
+_SIGNS = ".,!?;"
 
 WordIds = NDArray[np.int32]
 
@@ -89,6 +93,16 @@ class Vocabulary:
             named_emoji=emoji == "named",
             rules=rules,
         )
+        native = find_class("Encoder")
+        find = self._pieces.find
+        self._native: Any = native and native(
+            self._pieces,
+            self._pieces.by_hash,
+            self._ids,
+            {sign: find(sign) for sign in _SIGNS},
+            number=find(tokenizer.NUMBER),
+            user=find(tokenizer.USER),
+        )
 
     def __len__(self) -> int:
         return len(self.words)
@@ -122,6 +136,11 @@ class Vocabulary:
 
         The vocabulary knows all tokens of most texts, and they need no array but the ids.
         """
+        if self._native is not None:
+            # the kernel reads plain words and numbers, and looks other pieces up in the cache
+            encoded = self._native.encode(text, max_tokens)
+            if encoded is not None:
+                return EncodedHead(*encoded)
         ids, tokens = self._find_ids(text, max_tokens)
         unknown = 0
         if ids and min(ids) <= UNKNOWN_ID:
@@ -198,7 +217,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         self._named_emoji = named_emoji
         self._rules: Rules = rules
         self._limit = 4 * len(ids)
-        self._by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
         # several known numbers may form a private one, such as a telephone number
         numbers = {number for word, number in ids.items() if word[0].isdigit()}
@@ -229,7 +248,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         # Python hashes the bytes of a string, and strings of different width may have the same
         # bytes
         key = hash(piece), len(piece)
-        ids = self._by_hash.get(key)
+        ids = self.by_hash.get(key)
         if ids is not None:
             return ids
         ids = tuple(map(self.find, tokenizer.find_surfaces(piece, self._rules)))
@@ -241,6 +260,6 @@ class _Pieces(dict[str, tuple[int, ...]]):
         if min(ids) > UNKNOWN_ID:
             if len(self) < self._limit:
                 self[piece] = ids
-        elif len(self._by_hash) < len(self._ids):
-            self._by_hash[key] = ids
+        elif len(self.by_hash) < len(self._ids):
+            self.by_hash[key] = ids
         return ids
