@@ -28,25 +28,32 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 class Encoder {
  public:
   // `pieces` maps each other piece to the ids of its tokens, negative for corrected words. `hashed`
-  // has the ids of some more by the hash and the length of the piece. `words` are all words with their
-  // ids. `number` is the id of numbers that are not in `words`, `user` that
-  // of names of users.
-  Encoder(py::dict pieces, py::dict hashed, const py::dict& words, const py::dict& signs,
-          int32_t number, int32_t user)
+  // has the ids of some more by the hash and the length of the piece. `number` is the id of numbers
+  // that the vocabulary lacks, `user` that of names of users. So many `words` may be added.
+  Encoder(py::dict pieces, py::dict hashed, size_t words, const py::dict& signs, int32_t number,
+          int32_t user)
       : pieces_(std::move(pieces)),
         hashed_(std::move(hashed)),
-        table_(words.size()),
+        left_(words),
+        table_(words),
         number_(number),
         user_(user) {
     std::fill(std::begin(signs_), std::end(signs_), kNoSign);
     for (const auto& [sign, id] : signs)
       signs_[static_cast<unsigned char>(py::cast<std::string>(sign).at(0))] = py::cast<int32_t>(id);
-    for (const auto& [item, id] : words) {
+  }
+
+  // Adds the next words of the vocabulary, of which the first one has the id `first`.
+  void add(const py::tuple& words, int32_t first) {
+    if (words.size() > left_) throw py::value_error("more words than were announced");
+    left_ -= words.size();
+    for (const auto& item : words) {
       const std::string word = py::cast<std::string>(item);
       if (word.size() <= WordTable::kMaxLetters &&
           (std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; }) ||
            std::all_of(word.begin(), word.end(), is_digit)))
-        table_.add(word.data(), word.size(), py::cast<int32_t>(id));
+        table_.add(word.data(), word.size(), first);
+      ++first;
     }
   }
 
@@ -159,6 +166,7 @@ class Encoder {
 
   py::dict pieces_;
   py::dict hashed_;
+  size_t left_;
   WordTable table_;
   int32_t number_;
   int32_t user_;
@@ -169,9 +177,10 @@ class Encoder {
 
 void define_texts(py::module_& module) {
   py::class_<Encoder>(module, "Encoder")
-      .def(py::init<py::dict, py::dict, const py::dict&, const py::dict&, int32_t, int32_t>(),
+      .def(py::init<py::dict, py::dict, size_t, const py::dict&, int32_t, int32_t>(),
            py::arg("pieces"), py::arg("hashed"), py::arg("words"), py::arg("signs"),
            py::arg("number"), py::arg("user"))
+      .def("add", &Encoder::add, py::arg("words"), py::arg("first"))
       .def("encode", &Encoder::encode, py::arg("text"), py::arg("max_tokens"));
 }
 
