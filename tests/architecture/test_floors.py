@@ -41,6 +41,7 @@ FLOORS = {
             "service/server",
         ),
         (
+            "service/annotation",
             "service/observability/metrics",
             "service/registry",
             "service/inference/engines",
@@ -52,6 +53,7 @@ FLOORS = {
             "service/monitoring",
             "service/sources",
         ),
+        ("service/sampling",),
         ("service/inference", "service/score"),
         (
             "service/inference/reload",
@@ -94,6 +96,7 @@ FLOORS = {
             "training/outside",
         ),
         (
+            "training/active_learning",
             "training/evaluation/assessment",
             "training/tracking",
             "training/pipeline/gate",
