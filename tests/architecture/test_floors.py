@@ -80,7 +80,7 @@ FLOORS = {
         ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
         ("training/linear",),
-        ("training/checks", "training/trainer"),
+        ("training/trainer",),
         (
             "training/char_lm",
             "training/distillation",
@@ -89,6 +89,7 @@ FLOORS = {
             "training/outside",
         ),
         (
+            "training/checks",
             "training/evaluation/assessment",
             "training/tracking",
             "training/pipeline/gate",
