@@ -79,7 +79,7 @@ FLOORS = {
         ("training/corpora", "training/behaviour", "training/monitoring"),
         ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
-        ("training/linear",),
+        ("training/linear", "training/labelling"),
         ("training/trainer",),
         (
             "training/char_lm",
@@ -95,7 +95,7 @@ FLOORS = {
             "training/pipeline/gate",
             "training/pipeline/selection",
         ),
-        ("training/pipeline", "training/experiments/search"),
+        ("training/pipeline", "training/pipeline/curve", "training/experiments/search"),
         ("training/experiments/tasks",),
         ("training/cli",),
         ("training/__main__.py",),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from valence.training.char_lm import source_code
 from valence.training.corpora.archive import Package
 from valence.training.corpora.catalog import CORPORA
 from valence.training.embeddings import encoder_model, glove
@@ -15,6 +16,7 @@ SOURCES: dict[str, Package] = {
     **{name: corpus.package for name, corpus in CORPORA.items()},
     glove.NAME: glove.PACKAGE,
     encoder_model.MINILM: encoder_model.PACKAGE,
+    **source_code.PACKAGES,
 }
 
 

@@ -16,12 +16,26 @@ class _Section(BaseModel):
 
 
 class CharacterData(_Section):
-    """The text: documents of published corpora, or plain text files of the user."""
+    """The text: documents of published corpora, source code, or plain text files of the user."""
 
     corpora: tuple[str, ...] = Field(default=(), description="names of published corpora")
+    packages: tuple[Literal["django"], ...] = Field(
+        default=(), description="names of published packages whose Python files are read"
+    )
     files: tuple[str, ...] = Field(
         default=(),
         description="plain text files in UTF-8; the last two tenths of each file are held out",
+    )
+    characters: int | None = Field(
+        default=None,
+        ge=1,
+        description="the most characters of each of corpora and packages; documents that do not "
+        "fit are left out",
+    )
+    width: int | None = Field(
+        default=None,
+        ge=20,
+        description="the longest line of a document of corpora; longer lines are broken at spaces",
     )
     minimum_count: int = Field(
         default=5, ge=1, description="characters with fewer occurrences share one id"
@@ -29,8 +43,8 @@ class CharacterData(_Section):
 
     @model_validator(mode="after")
     def _require_text(self) -> CharacterData:
-        if not (self.corpora or self.files):
-            raise ValueError("give data.corpora or data.files")
+        if not (self.corpora or self.packages or self.files):
+            raise ValueError("give data.corpora, data.packages or data.files")
         return self
 
 

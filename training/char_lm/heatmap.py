@@ -1,4 +1,4 @@
-"""A heat map of a unit's outputs over a text: a self-contained HTML page."""
+"""A heat map of a unit over a text: a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEPS = 8
 
 
 class Span(NamedTuple):
-    """Characters of one colour; ``level`` is the rounded output of the unit, in [-1, 1]."""
+    """Characters of one colour; ``level`` is the rounded value of the unit, in [-1, 1]."""
 
     text: str
     level: float
@@ -28,13 +28,9 @@ def write_heatmap(
     path: Path,
     *,
     name: str,
-    text: str,
-    units: Sequence[tuple[InterpretableUnit, NDArray[np.float32]]],
+    units: Sequence[tuple[InterpretableUnit, Sequence[Span]]],
 ) -> None:
-    """Write a page to ``path`` that shows ``text`` once for each of ``units``.
-
-    Each unit comes with its outputs ``(characters,)``, which colour the text.
-    """
+    """Write a page to ``path`` that shows each of ``units`` with the text that it colours."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -42,13 +38,12 @@ def write_heatmap(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("cells.html.jinja").render(
-        name=name, units=[(unit, _split_spans(text, values)) for unit, values in units]
-    )
+    page = environment.get_template("cells.html.jinja").render(name=name, units=units)
     write_file(path, page)
 
 
-def _split_spans(text: str, values: NDArray[np.float32]) -> list[Span]:
+def split_spans(text: str, values: NDArray[np.float32]) -> list[Span]:
+    """``text`` in parts of one colour each, by the ``values`` ``(characters,)`` of a unit."""
     levels = np.round(values * _STEPS) / _STEPS
     pairs = zip(text, levels.tolist(), strict=True)
     return [

@@ -44,6 +44,35 @@ class CharacterModel(nn.Module):
             inputs = self.dropout(inputs)
         return outputs, tuple(states)
 
+    def read_units(self, characters: Tensor, state: State | None) -> tuple[list[Tensor], State]:
+        """What the units ``(T, B, H)`` of each layer hold for ids ``(T, B)``, and the new state.
+
+        The memory of an LSTM, within tanh; the output of another cell. The output of an LSTM hides
+        the memory while its gate is closed. The gate depends on what the layer reads, and the
+        output is the gate times the memory: so the memory is the output divided by the gate.
+        """
+        outputs, after = self.outputs(characters, state)
+        if not isinstance(self.layers[0], nn.LSTM):
+            return outputs, after
+        memories = []
+        inputs = functional.one_hot(characters, self.characters).to(outputs[0].dtype)
+        for index, layer in enumerate(self.layers):
+            weights = dict(layer.named_parameters())
+            first = outputs[index].new_zeros(outputs[index][:1].shape)
+            before = first if state is None else state[index][0]
+            earlier = torch.cat([before, outputs[index][:-1]])
+            rows = slice(3 * self.hidden_size, None)  # the output gate is the last of four
+            gate = functional.linear(
+                inputs, weights["weight_ih_l0"][rows], weights["bias_ih_l0"][rows]
+            ) + functional.linear(
+                earlier, weights["weight_hh_l0"][rows], weights["bias_hh_l0"][rows]
+            )
+            # a gate below 1e-30 would lose the memory in rounding
+            memory = outputs[index] / gate.sigmoid().clamp_min(1e-30)
+            memories.append(memory.clamp(-1.0, 1.0))
+            inputs = outputs[index]
+        return memories, after
+
     def forward(self, characters: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits ``(T, B, characters)`` of each next character, and the new state.
 

@@ -20,15 +20,17 @@ def cells(
         int,
         typer.Option(min=1_000, help="Characters of the dev and of the test text that are read."),
     ] = 200_000,
-    shown: Annotated[int, typer.Option(min=1, help="Characters that the picture shows.")] = 2_000,
-    units: Annotated[int, typer.Option(min=1, help="Units that the picture shows.")] = 6,
+    shown: Annotated[
+        int, typer.Option(min=1, help="Characters that the picture shows for each unit.")
+    ] = 1_000,
+    units: Annotated[int, typer.Option(min=1, help="Units that the picture shows.")] = 12,
     output: Annotated[
         Path | None, typer.Option(help="File of the picture.", show_default="beside the model")
     ] = None,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Find units of a character model that a person can interpret, and colour text by them."""
-    from valence.training.char_lm import checkpoint, documents, heatmap
+    from valence.training.char_lm import checkpoint, documents, features, heatmap
     from valence.training.char_lm import interpretable_units as finder
 
     reporter = Reporter()
@@ -43,7 +45,7 @@ def cells(
     found = finder.find_units(
         network, saved.alphabet, dev=texts.dev, test=texts.test, characters=characters
     )
-    table = Table("feature", "layer", "unit", "correlation", "where it was chosen")
+    table = Table("feature", "layer", "unit", "correlation", "where it was chosen", "AUC")
     for one in found:
         table.add_row(
             one.feature,
@@ -51,12 +53,16 @@ def cells(
             str(one.unit),
             f"{one.correlation:.3f}",
             f"{one.chosen_correlation:.3f}",
+            "" if one.auc is None else f"{one.auc:.3f}",
         )
     reporter.console.print(table)
-    passage = documents.join_documents(texts.test)[:shown]
-    outputs = finder.compute_activations(network, saved.alphabet, passage)
-    chosen = [
-        (one, outputs[:, (one.layer - 1) * network.hidden_size + one.unit]) for one in found[:units]
-    ]
-    heatmap.write_heatmap(output, name=model, text=passage, units=chosen)
+    text = documents.join_documents(texts.test)[:characters]
+    values = features.compute_features(texts.test)
+    pictures = []
+    for one in found[:units]:
+        part = finder.find_passage(values[one.feature][: len(text)], shown)
+        place = (one.layer - 1) * network.hidden_size + one.unit
+        held = finder.compute_activations(network, saved.alphabet, text[: part.stop], [place])
+        pictures.append((one, heatmap.split_spans(text[part], held[part, 0])))
+    heatmap.write_heatmap(output, name=model, units=pictures)
     typer.echo(output)

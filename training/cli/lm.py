@@ -38,7 +38,7 @@ def lm(
 
     file = find_configuration(configuration, (CONFIGURATIONS,))
     chosen = override_optimization(configurations.read_configuration(file), seed=seed)
-    from valence.training.char_lm import checkpoint, documents, loop
+    from valence.training.char_lm import checkpoint, documents, loop, ngram
     from valence.training.trainer.checkpoint import hold_run
 
     reporter = Reporter()
@@ -64,6 +64,11 @@ def lm(
     reporter.say(
         f"test: {reached:.3f} bits a character, perplexity {2**reached:.2f} per character; {target}"
     )
+    encoded = [
+        saved.alphabet.encode(documents.join_documents(part)) for part in (texts.train, texts.test)
+    ]
+    counted = ngram.measure_ngram_bits(*encoded, characters=len(saved.alphabet))
+    reporter.say(f"a {ngram.ORDER}-gram model of the same text: {counted:.3f} bits a character")
     if chosen.expected is not None and reached > chosen.expected.bits:
         reporter.say(
             f"warning: {reached:.3f} bits a character on test, {file} expects "

@@ -56,6 +56,21 @@ class QualityOptions:
             show_default=False,
         ),
     ] = None
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Texts without labels, in a column of the same name as --text: an encoder that "
+            "learns from --data labels them for the model. May be repeated.",
+            show_default=False,
+        ),
+    ] = None
+    test: Annotated[
+        bool,
+        typer.Option(
+            help="Keep a tenth of the texts for the test. Without, all are learnt from, for test "
+            "texts that are elsewhere."
+        ),
+    ] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,7 @@ def train(
     Under torchrun all its processes train one classifier together.
     """
     from valence.training.config import loader
+    from valence.training.config.schema import UnlabelledTexts
 
     reporter = Reporter(quiet=not distributed.is_first())
     configuration, data = data.with_argument(configuration)
@@ -107,6 +123,14 @@ def train(
         chosen = override_optimization(
             loader.load_configuration(file), seed=options.seed, steps=options.steps
         )
+        if quality.unlabelled:
+            others = UnlabelledTexts(
+                files=tuple(quality.unlabelled), text=data.text, encoding=data.encoding
+            )
+            chosen = chosen.model_copy(update={"unlabelled": others})
+        if not quality.test:
+            whole = chosen.data.model_copy(update={"split": "stratified"})
+            chosen = chosen.model_copy(update={"data": whole})
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
         from valence.training.tracking.tracker import UNTRACKED, track_run
@@ -154,10 +178,10 @@ def check_quality(options: QualityOptions, *, is_data: bool) -> Quality | None:
         raise ConfigurationError(f"--quality {given!r}: give {', '.join(QUALITIES)}")
     if is_data:
         return next((one for one in QUALITIES if one == given), "balanced")
-    if given is not None or options.minutes is not None:
+    if given or options.minutes is not None or options.unlabelled or not options.test:
         raise ConfigurationError(
-            "--quality and --minutes choose settings for --data; a configuration has its settings, "
-            "so leave them out"
+            "--quality, --minutes, --unlabelled and --no-test are for --data; a configuration has "
+            "its settings, so leave them out"
         )
     return None
 

@@ -193,7 +193,8 @@ def _select_unseen_words(configuration: Configuration, run: Run) -> tuple[str, .
         cache=run.workspace.corpora,
         progress=run.reporter.say,
     )
-    if configuration.ngrams is not None and configuration.ngrams.alone:
+    ngrams = configuration.ngrams
+    if ngrams is not None and ngrams.alone and not ngrams.vectors:
         return ()  # a word that no text has is worth nothing without vectors
     named = configuration.text.emoji == "named" and settings.vectors
     return (*frequent, *(list_emoji() if named else ()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,6 +21,8 @@ from rich.progress import (
 
 # Columns of output that is not a terminal.
 _LOG_WIDTH = 120
+# Seconds between two lines about the batches of an epoch, in output that is not a terminal.
+_LOG_SECONDS = 60.0
 # Values of the environment variable CI that mean no CI.
 _NO_CI = ("", "0", "false")
 
@@ -66,7 +69,8 @@ class Reporter:
     def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:
         """Show a bar of ``total`` batches, ``done`` of them already, until the block ends.
 
-        The bar shows the speed, the time until all batches are done, and ``note``.
+        The bar shows the speed, the time until all batches are done, and ``note``. A log gets the
+        same as a line, every ``_LOG_SECONDS``.
         """
         columns = (
             TextColumn("{task.description}"),
@@ -84,8 +88,19 @@ class Reporter:
             disable=not self.console.is_terminal,
         ) as progress:
             task = progress.add_task(title, total=total, completed=done, speed="", note=note)
+            started = said = time.monotonic()
+            batches = done
 
             def advance(*, tokens_per_second: float) -> None:
-                progress.update(task, advance=1, speed=f"{tokens_per_second:,.0f} tokens/s")
+                nonlocal batches, said
+                batches += 1
+                speed = f"{tokens_per_second:,.0f} tokens/s"
+                progress.update(task, advance=1, speed=speed)
+                now = time.monotonic()
+                if not self.console.is_terminal and now - said >= _LOG_SECONDS:
+                    said = now
+                    left = time_left(now - started, batches - done, total - done)
+                    parts = (f"{title}: {batches}/{total}", speed, f"{left} left", note)
+                    self.say(", ".join(part for part in parts if part))
 
             yield advance

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,49 @@ def test_documents_of_a_corpus_are_split_as_for_classifiers(tmp_path: Path) -> N
         assert part
         assert {assign_split(Example(document.text, "", "")) for document in part} == {name}
         assert {document.label for document in part} <= {"negative", "neutral", "positive"}
+
+
+def test_long_lines_are_broken_at_spaces() -> None:
+    text = "one two three\n\nfour-five incomprehensibilities six"
+    assert documents.break_lines(text, 10).split("\n") == [
+        "one two",
+        "three",
+        "",
+        "four-five",
+        "incomprehensibilities",
+        "six",
+    ]
+
+
+def test_code_is_spread_among_prose_up_to_the_limit(tmp_path: Path, monkeypatch) -> None:
+    code = [f"value_{number} = " + "1 + " * 300 + "1\n" for number in range(40)]
+    wheel = tmp_path / "package.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for number, text in enumerate(code):
+            archive.writestr(f"package/{number}.py", text)
+    monkeypatch.setattr(documents, "fetch", lambda package, cache, progress: wheel)
+    workspace = Workspace(tmp_path)
+    with toy_corpus(workspace):
+        data = CharacterData(corpora=("toy",), packages=("django",), characters=30_000, width=20)
+        texts = documents.load_documents(data, cache=workspace.corpora)
+        again = documents.load_documents(data, cache=workspace.corpora)
+    assert texts == again
+    labels = [document.label for document in texts.train]
+    code_places = [place for place, label in enumerate(labels) if label == "code"]
+    whole = [*texts.train, *texts.dev, *texts.test]
+    sizes = [len(document.text) for document in whole if document.label == "code"]
+    assert 28_000 < sum(sizes) <= 30_000
+    assert code_places[0] < len(labels) / 2 < code_places[-1]
+    prose = [document.text for document in whole if document.label != "code"]
+    assert max(len(line) for text in prose for line in text.split("\n")) <= 20
+
+
+def test_a_file_of_code_is_labelled_as_code(tmp_path: Path) -> None:
+    for name in ("a.py", "b.txt"):
+        (tmp_path / name).write_text("x = 1\n" * 20, encoding="utf-8")
+    files = (str(tmp_path / "a.py"), str(tmp_path / "b.txt"))
+    texts = documents.load_documents(CharacterData(files=files), cache=tmp_path)
+    assert [document.label for document in texts.test] == ["code", None]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from valence.training.char_lm import interpretable_units
 from valence.training.char_lm.alphabet import Alphabet
+from valence.training.char_lm.config import Cell
 from valence.training.char_lm.documents import Document
 from valence.training.char_lm.interpretable_units import InterpretableUnit
 from valence.training.char_lm.model import CharacterModel, initialize_weights
@@ -12,25 +15,6 @@ DOCUMENTS = [
     Document('He said "yes (or no)" twice.\nThen 7 left.', "news"),
     Document('Some "more" talk [of 3] things.\n"And" so on.', "talk"),
 ] * 20
-
-
-def test_features_have_the_expected_values() -> None:
-    found = interpretable_units.compute_features(
-        [Document('a "b" (c)\nD1', "news"), Document("e", "talk")]
-    )
-    assert found["within quotes"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    assert found["within brackets"].tolist() == [0] * 6 + [1, 1] + [0] * 8
-    assert found["digit"].tolist() == [0] * 11 + [1] + [0] * 4
-    assert found["capital letter"].tolist() == [0] * 10 + [1] + [0] * 5
-    assert found["label news"].tolist() == [1] * 15 + [0]
-    assert found["label talk"].tolist() == [0] * 15 + [1]
-    assert found["place in the line"].argmax() == 8
-    assert found["place in the line"][9] == 0
-
-
-def test_an_unclosed_quote_ends_at_the_end_of_its_line() -> None:
-    found = interpretable_units.compute_features([Document('"a\nb')])["within quotes"]
-    assert found.tolist() == [1, 1, 0, 0]
 
 
 def quote_reader() -> tuple[CharacterModel, Alphabet]:
@@ -68,6 +52,8 @@ def test_the_unit_that_tracks_quotes_is_found() -> None:
     best = {unit.feature: unit for unit in found}["within quotes"]
     assert (best.layer, best.unit) == (1, 0)
     assert abs(best.correlation) > 0.9
+    assert best.auc is not None
+    assert best.auc > 0.99
     assert found == sorted(found, key=lambda one: -abs(one.correlation))
 
 
@@ -85,15 +71,42 @@ def test_correlations_equal_those_of_numpy() -> None:
     place = (found.layer - 1) * model.hidden_size + found.unit
     unit = interpretable_units.compute_activations(model, alphabet, text)[:, place]
     feature = [float(character.isdigit()) for character in text]
+    auc = roc_auc_score(feature, unit)
+    assert found.auc == pytest.approx(auc if found.chosen_correlation > 0 else 1 - auc)
     assert found.correlation == np.corrcoef(unit, feature)[0, 1].round(12) or np.isclose(
         found.correlation, np.corrcoef(unit, feature)[0, 1]
     )
 
 
-def test_reading_a_text_in_pieces_gives_the_same_outputs() -> None:
+def test_a_feature_that_is_no_yes_or_no_has_no_auc() -> None:
     model, alphabet = quote_reader()
+    found = {
+        unit.feature: unit
+        for unit in interpretable_units.find_units(
+            model, alphabet, dev=DOCUMENTS, test=DOCUMENTS[:7], characters=10_000
+        )
+    }
+    assert found["place in the line"].auc is None
+    assert found["within brackets"].auc is not None
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_reading_a_text_in_pieces_gives_the_same_values(cell: Cell) -> None:
+    alphabet = Alphabet.from_text(DOCUMENTS[0].text, minimum_count=1)
+    model = CharacterModel(characters=len(alphabet), cell=cell, hidden_size=5, layers=2)
+    initialize_weights(model, 3)
     text = DOCUMENTS[0].text * 40
     whole = interpretable_units.compute_activations(model, alphabet, text)
-    outputs, _ = model.outputs(torch.from_numpy(alphabet.encode(text))[:, None], None)
-    expected = torch.cat(outputs, dim=2)[:, 0].detach().numpy()
+    units, _ = model.read_units(torch.from_numpy(alphabet.encode(text))[:, None], None)
+    expected = torch.cat(units, dim=2)[:, 0].detach().numpy()
     np.testing.assert_allclose(whole, expected, atol=1e-6)
+    some = interpretable_units.compute_activations(model, alphabet, text, [7, 0])
+    np.testing.assert_array_equal(some, whole[:, [7, 0]])
+
+
+def test_the_passage_is_where_the_feature_varies_most() -> None:
+    values = np.zeros(100)
+    values[45:50] = 1.0
+    values[70] = 1.0
+    assert interpretable_units.find_passage(values, 20) == slice(40, 60)
+    assert interpretable_units.find_passage(values, 1_000) == slice(0, 1_000)

@@ -44,3 +44,32 @@ def test_the_seed_sets_the_weights_and_forget_gates_start_open() -> None:
     assert not torch.equal(one.output.weight, other.output.weight)
     biases = dict(one.named_parameters())["layers.0.bias_ih_l0"]
     assert biases.tolist() == [0.0] * 5 + [1.0] * 5 + [0.0] * 10
+
+
+def test_what_an_lstm_holds_is_its_memory_within_tanh() -> None:
+    model = made().double()
+    text = torch.randint(7, (9, 2), generator=torch.Generator().manual_seed(0))
+    _, before = model.outputs(text[:4], None)
+    state, expected = before, []
+    for character in text[4:]:
+        _, state = model.outputs(character[None], state)
+        expected.append([memory.tanh() for _, memory in state])
+    units, after = model.read_units(text[4:], before)
+    for layer in range(3):
+        wanted = torch.cat([step[layer] for step in expected])
+        torch.testing.assert_close(units[layer], wanted)
+        torch.testing.assert_close(after[layer][1], state[layer][1])
+    # without a state before
+    first, _ = model.read_units(text[:1], None)
+    _, start = model.outputs(text[:1], None)
+    torch.testing.assert_close(first[2], start[2][1].tanh())
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_what_another_cell_holds_is_its_output(cell: Cell) -> None:
+    model = made(cell)
+    text = torch.randint(7, (9, 2), generator=torch.Generator().manual_seed(0))
+    for units, outputs in zip(
+        model.read_units(text, None)[0], model.outputs(text, None)[0], strict=True
+    ):
+        torch.testing.assert_close(units, outputs)

@@ -103,7 +103,11 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
         ({"data": {"files": "a.csv", "split": "random"}}, "data.split 'random': "),
         ({"ngrams": {"words": 4}}, "ngrams.words 4: "),
         ({"ngrams": {"alone": True, "share": 0.5}}, "share is that of a sum, and n-grams alone"),
-        ({"ngrams": {"alone": True}, "distillation": {}}, "n-grams alone learn the labels"),
+        ({"ngrams": {"vectors": ["in-domain"]}}, "learnt from the same texts as the n-grams"),
+        (
+            {"ngrams": {"alone": True}, "distillation": {"teacher": "self"}},
+            "n-grams alone have none",
+        ),
         ({"words": {"vectors": "", "learned_size": 0}}, "learned_size must be at least 1"),
         ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a']: a source is named twice"),
     ],

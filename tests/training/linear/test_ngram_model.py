@@ -44,6 +44,20 @@ def test_a_word_without_a_text_is_read_by_its_characters() -> None:
     np.testing.assert_allclose(blind[0], blind[1], atol=1e-6)
 
 
+def test_a_word_without_a_text_is_read_by_its_vector() -> None:
+    texts, labels = ["good", "bad"] * 10, ["yes", "no"] * 10
+    words = make_vocabulary(*texts, "superb", "vile", "odd")
+    near = {"good": (1.0, 0.0), "superb": (3.0, 0.1), "bad": (0.0, 1.0), "vile": (0.1, 3.0)}
+    vectors = np.array([near.get(word, (0.0, 0.0)) for word in words], dtype=np.float32)
+    settings = NGramSection(characters=False)
+    model = fit_ngram_model(encode(texts, labels, words), words, settings, vectors)
+    unseen = encode(["superb", "vile", "odd"], ["yes", "no", "no"], words)
+    logits = model.compute_logits(unseen)
+    assert logits[:2].argmax(axis=1).tolist() == [1, 0]
+    # a word without a vector says nothing
+    np.testing.assert_allclose(logits[2], model.bias, atol=1e-6)
+
+
 def test_few_dev_texts_are_learnt_and_answered_by_others() -> None:
     """The label of each dev word is known from that dev text alone."""
     train = encode(["same", "other"] * 10, ["no", "yes"] * 10, words := make_vocabulary(

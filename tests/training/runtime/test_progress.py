@@ -5,6 +5,7 @@ import re
 
 import pytest
 from rich.console import Console
+from valence.training.runtime import progress
 from valence.training.runtime.progress import Reporter, time_left
 
 
@@ -22,6 +23,13 @@ def report(*, terminal: bool) -> str:
 def test_a_log_has_one_plain_line_per_message_and_no_bar() -> None:
     said = report(terminal=False)
     assert said == "[bold]a label[/bold] " + "long " * 60 + "end\n"
+
+
+def test_a_log_has_lines_with_speed_time_and_dev_metric(monkeypatch) -> None:
+    monkeypatch.setattr(progress, "_LOG_SECONDS", 0.0)
+    first, last = report(terminal=False).splitlines()[1:]
+    assert re.fullmatch(r"epoch 2/2: 3/4, 12,346 tokens/s, 0:00:0\d left, dev macro-F1 0.7", first)
+    assert last == "epoch 2/2: 4/4, 12,346 tokens/s, 0:00:00 left, dev macro-F1 0.7"
 
 
 def test_a_terminal_has_a_bar_with_speed_time_and_dev_metric() -> None:
