@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ _SECONDS = 300
 
 
 @contextmanager
-def serve(model: str, *, port: int = 3111, **settings: str) -> Iterator[str]:
+def serve(model: str, **settings: str) -> Iterator[str]:
     """Serve ``model`` in a ``with`` block; yields the address once the service is ready.
 
     ``settings`` are environment variables, such as ``VALENCE_FEEDBACK_DATABASE``.
     """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     command = ["valence", "serve", "--model", model, "--port", str(port)]
     with open("server.log", "wb") as log:
         server = subprocess.Popen(command, env={**os.environ, **settings}, stderr=log, stdout=log)
@@ -33,6 +36,8 @@ def serve(model: str, *, port: int = 3111, **settings: str) -> Iterator[str]:
             except httpx.TransportError:
                 pass
             time.sleep(1)
+        else:
+            raise RuntimeError("the service is not ready yet; server.log says why")
         yield address
     finally:
         server.terminate()
