@@ -66,7 +66,8 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         # pytest shows them if a cell fails: a command of `!` that fails ends no cell
         said = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         sys.stdout.writelines(output.get("text", "") for output in said)
-    assert not [output for output in said if re.search("^error: ", output.get("text", ""), re.MULTILINE)]
+    for output in said:
+        assert not re.search("^error: ", output.get("text", ""), re.MULTILINE)
 
 
 def test_the_made_reviews_are_the_same_each_time(tmp_path: Path) -> None:
