@@ -58,7 +58,8 @@ def test_a_text_is_classified_and_an_error_is_told(address: str, tiny_folder: Pa
         page.fill("#text", "good movie")
         page.click("button")
         expect(page.locator("#status")).to_have_text(expected["label"], timeout=60_000)
-        assert page.locator("#scores li").all_inner_texts() == [
+        shown = page.locator("#scores li").all_inner_texts()
+        assert [text.strip() for text in shown] == [
             f"{one['label']} {one['score']:.1%}".replace("%", " %") for one in expected["scores"]
         ]
         page.fill("#text", "")
