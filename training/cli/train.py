@@ -30,7 +30,7 @@ from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from valence.training.config.schema import Expected
+    from valence.training.config.schema import Configuration, Expected
     from valence.training.metrics.scores import Evaluation
     from valence.training.pipeline.selection.recipes import Quality
     from valence.training.pipeline.training_run import Trained
@@ -64,6 +64,13 @@ class QualityOptions:
             show_default=False,
         ),
     ] = None
+    class_weights: Annotated[
+        str,
+        typer.Option(
+            help="balanced: the texts of each label weigh the same together, so that rare labels "
+            "are found more often; none: all texts weigh the same."
+        ),
+    ] = "none"
     test: Annotated[
         bool,
         typer.Option(
@@ -109,7 +116,6 @@ def train(
     Under torchrun all its processes train one classifier together.
     """
     from valence.training.config import loader
-    from valence.training.config.schema import UnlabelledTexts
 
     reporter = Reporter(quiet=not distributed.is_first())
     configuration, data = data.with_argument(configuration)
@@ -123,14 +129,8 @@ def train(
         chosen = override_optimization(
             loader.load_configuration(file), seed=options.seed, steps=options.steps
         )
-        if quality.unlabelled:
-            others = UnlabelledTexts(
-                files=tuple(quality.unlabelled), text=data.text, encoding=data.encoding
-            )
-            chosen = chosen.model_copy(update={"unlabelled": others})
-        if not quality.test:
-            whole = chosen.data.model_copy(update={"split": "stratified"})
-            chosen = chosen.model_copy(update={"data": whole})
+        if chosen_quality is not None:
+            chosen = _adapt_to_data(chosen, data, quality)
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
         from valence.training.tracking.tracker import UNTRACKED, track_run
@@ -165,6 +165,31 @@ def train(
     typer.echo(trained.tag)
 
 
+def _adapt_to_data(
+    chosen: Configuration, data: DataOptions, quality: QualityOptions
+) -> Configuration:
+    """``chosen`` with what the command line says of the data.
+
+    Raises :class:`ConfigurationError` for what the data do not allow.
+    """
+    from valence.training.config import loader
+    from valence.training.config.schema import UnlabelledTexts
+
+    content = chosen.as_json()
+    changes = {"class_weights": quality.class_weights}
+    if not quality.test:
+        changes["split"] = "stratified"
+    content["data"] = {**chosen.data.model_dump(mode="json"), **changes}
+    chosen = loader.parse_configuration(content, source="the command line")
+    if quality.unlabelled:
+        # for the recipes that have a teacher
+        others = UnlabelledTexts(
+            files=tuple(quality.unlabelled), text=data.text, encoding=data.encoding
+        )
+        chosen = chosen.model_copy(update={"unlabelled": others})
+    return chosen
+
+
 def check_quality(options: QualityOptions, *, is_data: bool) -> Quality | None:
     """The quality that is asked for; None for a configuration, which is trained as it is.
 
@@ -177,10 +202,10 @@ def check_quality(options: QualityOptions, *, is_data: bool) -> Quality | None:
         raise ConfigurationError(f"--quality {given!r}: give {', '.join(QUALITIES)}")
     if is_data:
         return next((one for one in QUALITIES if one == given), "balanced")
-    if given or options.minutes is not None or options.unlabelled or not options.test:
+    if options != QualityOptions():
         raise ConfigurationError(
-            "--quality, --minutes, --unlabelled and --no-test are for --data; a configuration has "
-            "its settings, so leave them out"
+            "--quality, --minutes, --unlabelled, --class-weights and --no-test are for --data; a "
+            "configuration has its settings, so leave them out"
         )
     return None
 

@@ -113,6 +113,12 @@ class Data(_Section):
         "targets: Peterson et al. 2019), or the label alone.",
     )
 
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="'balanced': in the loss, the texts of each label weigh the same together, so "
+        "that a rare label is found more often, and named wrongly more often.",
+    )
+
     def columns(self, task: Task) -> Columns | None:
         """The columns of the files and how they are read; None without files."""
         if not self.files:
@@ -143,6 +149,11 @@ class Data(_Section):
             )
         if self.streamed and not self.has_test:
             raise ValueError("streamed texts are split by their hash; leave out dev and split")
+        if self.streamed and self.class_weights != "none":
+            raise ValueError(
+                "class_weights need the counts of all labels, and streamed texts have none; leave "
+                "out one of them"
+            )
         if self.text == self.label:
             raise ValueError(f"text and label are both column {self.text!r}; name two columns")
         return self
@@ -547,6 +558,15 @@ class Configuration(_Section):
         check_labels(self.labels, self.polarity)
         if self.task == "multi_label" and self.polarity is not None:
             raise ValueError("polarity is for single_label classifiers; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _check_class_weights(self) -> Configuration:
+        if self.task == "multi_label" and self.data.class_weights != "none":
+            raise ValueError(
+                "class_weights are for single_label classifiers; the thresholds of several labels "
+                "are chosen one by one; leave class_weights out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -19,6 +19,9 @@ from valence.training.embeddings.word_vectors import load_word_vectors
 from valence.training.linear.characters import make_character_matrix
 from valence.training.runtime.run import Run
 
+# of the vectors of an encoder: serving does not hold them, and fewer tell less (training log)
+_SIZE = 256
+
 
 def load_ngram_vectors(
     configuration: Configuration, vocabulary: Vocabulary, run: Run
@@ -30,7 +33,10 @@ def load_ngram_vectors(
     settings = configuration.ngrams
     if settings is None or not settings.vectors:
         return None
-    sources = configuration.words.model_copy(update={"vectors": settings.vectors})
+    size = max(configuration.words.encoder_size, _SIZE)
+    sources = configuration.words.model_copy(
+        update={"vectors": settings.vectors, "encoder_size": size}
+    )
     return load_word_vectors(
         sources, vocabulary, texts=(), cache=run.workspace.corpora, progress=run.reporter.say
     ).values

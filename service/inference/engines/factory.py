@@ -50,13 +50,17 @@ def _add_ngrams(artifact: Artifact, create_network: Callable[[Artifact], Engine]
         return create_network(artifact)
     if not architecture.layers:
         return NGramEngine(artifact)
-    network = architecture.model_copy(update={"ngrams": 0})
-    alone = dataclasses.replace(
+    return NGramEngine(artifact, create_network(select_network(artifact)))
+
+
+def select_network(artifact: Artifact) -> Artifact:
+    """The network of ``artifact``, which has one, without the n-grams beside it."""
+    network = artifact.manifest.architecture.model_copy(update={"ngrams": 0})
+    return dataclasses.replace(
         artifact,
         manifest=artifact.manifest.model_copy(update={"architecture": network}),
         tensors={name: artifact.tensors[name] for name in network.tensor_shapes()},
     )
-    return NGramEngine(artifact, create_network(alone))
 
 
 def _create(artifact: Artifact, *, name: str, log: Log) -> Engine:

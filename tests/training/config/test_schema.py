@@ -101,6 +101,14 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
             "counterfactuals are for labels with a polarity; add `polarity`, or leave the section",
         ),
         ({"data": {"files": "a.csv", "split": "random"}}, "data.split 'random': "),
+        (
+            {"task": "multi_label", "data": {"files": "a.csv", "class_weights": "balanced"}},
+            "class_weights are for single_label classifiers",
+        ),
+        (
+            {"data": {"files": "a.csv", "streamed": True, "class_weights": "balanced"}},
+            "class_weights need the counts of all labels",
+        ),
         ({"ngrams": {"words": 4}}, "ngrams.words 4: "),
         ({"ngrams": {"alone": True, "share": 0.5}}, "share is that of a sum, and n-grams alone"),
         ({"ngrams": {"vectors": ["in-domain"]}}, "learnt from the same texts as the n-grams"),

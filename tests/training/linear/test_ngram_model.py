@@ -8,6 +8,7 @@ from valence.service.classifier.vocabulary import Vocabulary
 from valence.training.config.schema import NGramSection, Text
 from valence.training.corpora.example import Example
 from valence.training.data.batches import EncodedTexts
+from valence.training.data.targets import balance_labels
 from valence.training.data.vocabulary import build_vocabulary
 from valence.training.linear import ngram_model
 from valence.training.linear.ngram_model import fit_ngram_model, fit_with_dev
@@ -56,6 +57,20 @@ def test_a_word_without_a_text_is_read_by_its_vector() -> None:
     assert logits[:2].argmax(axis=1).tolist() == [1, 0]
     # a word without a vector says nothing
     np.testing.assert_allclose(logits[2], model.bias, atol=1e-6)
+
+
+def test_balanced_labels_weigh_the_same() -> None:
+    """A word that all texts have leans to the frequent label, unless labels are balanced."""
+    texts, labels = ["same"] * 20, ["no"] * 18 + ["yes"] * 2
+    words = make_vocabulary(*texts)
+    given = encode(texts, labels, words)
+    weights = balance_labels(given.truth, 2)
+    np.testing.assert_allclose(weights, [20 / 36, 5.0])
+    plain = fit_ngram_model(given, words, NGramSection()).compute_logits(given)[0]
+    even = fit_ngram_model(given.weighted(weights), words, NGramSection()).compute_logits(given)[0]
+    assert plain[0] - plain[1] > 1.0
+    assert abs(even[0] - even[1]) < 0.05
+    np.testing.assert_array_equal(given.weighted(weights).truth, given.truth)
 
 
 def test_few_dev_texts_are_learnt_and_answered_by_others() -> None:

@@ -170,9 +170,11 @@ def test_a_file_is_trained_fast(workspace: Workspace, table: Path) -> None:
 
 def test_all_texts_are_learnt_if_the_test_is_elsewhere(workspace: Workspace, table: Path) -> None:
     result = train(
-        table, "--quality", "fast", "--no-test", "--workspace", workspace.root, "--no-track"
+        *(table, "--quality", "fast", "--no-test", "--class-weights", "balanced"),
+        *("--workspace", workspace.root, "--no-track"),
     )
     manifest = artifact.load(store.find_model(result.stdout.strip())).manifest
+    assert manifest.training.configuration["data"]["class_weights"] == "balanced"  # type: ignore[index, call-overload]
     assert set(manifest.training.splits) == {"train", "dev"}
     assert sum(manifest.training.splits.values()) == len(toy_examples())
 
@@ -184,6 +186,7 @@ def test_all_texts_are_learnt_if_the_test_is_elsewhere(workspace: Workspace, tab
         (["--quality", "fast"], "a configuration has its settings"),
         (["--minutes", "3"], "a configuration has its settings"),
         (["--unlabelled", "more.csv"], "a configuration has its settings"),
+        (["--class-weights", "balanced"], "a configuration has its settings"),
         (["--no-test"], "a configuration has its settings"),
     ],
 )
