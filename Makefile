@@ -66,7 +66,7 @@ IMAGE = valence$(if $(filter training,$(VARIANT)),-training):latest
 .DEFAULT_GOAL := help
 # two installations at once into one environment would break it
 .NOTPARALLEL:
-.PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
+.PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs examples bento image clean
 .PHONY: audit converge lock manifests smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
@@ -135,6 +135,12 @@ chaos: $(VENV)/.chaos ## Break the service in every known way; ONLY=overload SHA
 docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check its links
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "open build/site/index.html"
+
+examples: $(BASE) ## Run the examples of recurrent networks, and draw the pictures of their page; ONLY=captions
+	@set -e; for file in examples/recurrent_networks/*.py; do name=$$(basename "$$file" .py); \
+		test "$${GIVEN_ONLY:-$$name}" = "$$name" || continue; ran=1; \
+		echo "$$file"; $(BIN)/python "$$file"; done; \
+	test -n "$$ran" || { printf '%s\n' "ONLY=$$GIVEN_ONLY: no file of examples/recurrent_networks" >&2; exit 2; }
 
 bento: $(BASE) ## Package the service with the models that it would serve; with VALENCE_MODEL_SOURCE without
 	@$(if $(VALENCE_MODEL_SOURCE),,$(call train_missing,MODELS))
