@@ -67,7 +67,7 @@ IMAGE = valence$(if $(filter training,$(VARIANT)),-training):latest
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs examples bento image clean
-.PHONY: audit converge lock manifests smoke-image trial wheel sanitize kernel-arm
+.PHONY: audit converge lock manifests own-data smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -194,6 +194,9 @@ smoke-image: bento $(DEVELOPMENT) ## Build the image and run it by podman, into 
 
 trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.gate
+
+own-data: $(DEVELOPMENT) ## Train with few labels of the public texts in DATA=FOLDER, beside simpler models, into docs/measured/own-data.md
+	@$(call arguments,ARGS) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.own_data "$$GIVEN_DATA" "$$@"
 
 # The files of a wheel have times and modes, and setuptools would take what an earlier build left in build/.
 # So that the same sources give the same bytes, those are fixed, and this is removed.

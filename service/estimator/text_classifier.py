@@ -76,13 +76,16 @@ def load(
     min_confidence: float = 0.0,
     unreadable: Unreadable = "uncertain",
 ) -> TextClassifier:
-    """The model ``source``: ``name`` or ``name:version`` of the model store, or a folder.
+    """The model ``source``: ``name``, ``name:version`` in the model store, a folder, an address.
 
-    A path of a folder has a separator: ``./sentiment``. ``engine`` is named as in
+    A path of a folder has a separator: ``./sentiment``. An address is ``hf:OWNER/NAME`` or that of
+    another source of models, perhaps with ``#name:version``; or ``https://HOST/PATH#sha256=DIGEST``
+    of an archive. Its model is copied to this machine and verified. ``engine`` is named as in
     ``VALENCE_ENGINE``. The other options are those of ``POST /v1/classify``.
 
     Raises :class:`ConfigurationError` for a model that is not there, and for options and engines
-    that cannot be used; :class:`ArtifactError` for a folder that is damaged or not a model.
+    that cannot be used; :class:`ArtifactError` for a folder that is damaged or not a model;
+    :class:`SourceError` for an address whose model cannot be copied.
     """
     given = {
         "truncation": truncation,

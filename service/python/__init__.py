@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ServiceError,
         ServiceRefused,
         ServiceUnreachable,
+        SourceError,
         ValenceError,
     )
     from valence.service.estimator.text_classifier import TextClassifier, load
@@ -36,6 +37,7 @@ __all__ = [
     "ServiceError",
     "ServiceRefused",
     "ServiceUnreachable",
+    "SourceError",
     "TextClassifier",
     "ValenceError",
     "__version__",
@@ -53,6 +55,7 @@ _MODULES = {
         "ServiceError",
         "ServiceRefused",
         "ServiceUnreachable",
+        "SourceError",
         "ValenceError",
     ),
     "valence.service.estimator.text_classifier": ("TextClassifier", "load"),

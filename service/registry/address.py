@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from valence.service.errors import ConfigurationError
 
-_FORMS = "a folder, file://FOLDER, s3://BUCKET/PATH, gs://BUCKET/PATH, hf://OWNER/NAME or oci://HOST/PATH"
+_FORMS = (
+    "a folder, file://FOLDER, s3://BUCKET/PATH, gs://BUCKET/PATH, hf:OWNER/NAME or oci://HOST/PATH"
+)
 _REMOTE = ("s3", "gs", "hf", "oci")
 _LOCATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]*")
 # what BentoML and registries take as names and versions
@@ -30,6 +32,9 @@ class Address(NamedTuple):
         """
         if text.startswith("/"):
             return cls("file", text.rstrip("/") or "/")
+        if text.startswith("hf:") and not text.startswith("hf://"):
+            # as the Hub's own tools write it
+            text = text.replace("hf:", "hf://", 1)
         kind, separator, location = text.partition("://")
         location = location.rstrip("/")
         if kind == "file" and location.startswith("/"):
@@ -62,9 +67,14 @@ class Address(NamedTuple):
         return f"{self.kind}://{self.location}"
 
 
+def is_label(text: str) -> bool:
+    """Whether ``text`` may be a part of a path."""
+    return _LABEL.fullmatch(text) is not None
+
+
 def check_label(label: str, *, what: str) -> str:
     """``label`` if it may be a part of a path; raises :class:`ConfigurationError`."""
-    if not _LABEL.fullmatch(label):
+    if not is_label(label):
         raise ConfigurationError(
             f"{label[:80]!r} is no {what}: it has 1 to 128 characters of a-z, 0-9, '.', '_' and "
             "'-', and begins with a letter or a digit"

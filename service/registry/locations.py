@@ -41,22 +41,16 @@ def find_model(source: str | os.PathLike[str]) -> Path:
     ``~``. A bare name means the champion, or the latest version if none was promoted. Raises
     :class:`ConfigurationError` for a model that is not there.
     """
-    if isinstance(source, str):
-        if _is_remote(source):
-            # the address may have a password
-            raise ConfigurationError(
-                f"a model of a source ({source.partition(':')[0]}:) is not on this machine; copy "
-                "it into the model store by `valence pull NAME SOURCE`, and load it by its name"
-            )
-        if not _is_path(source):
-            return _find_version(source, find_store() / "models")
+    if isinstance(source, str) and not _is_path(source):
+        return _find_version(source, find_store() / "models")
     folder = Path(source).expanduser()
     if not folder.is_dir():
         raise ConfigurationError(f"{folder} is not a folder; give the folder of a model")
     return folder
 
 
-def _is_remote(source: str) -> bool:
+def is_remote(source: str) -> bool:
+    """Whether ``source`` is the address of a source of models, or a URL."""
     return source.startswith("hf:") or "://" in source
 
 

@@ -56,8 +56,8 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--model",
         default="sentiment",
-        help="NAME or NAME:VERSION of the model store, or the path of a folder such as ./model; "
-        "default: sentiment",
+        help="NAME or NAME:VERSION of the model store, the path of a folder such as ./model, or an "
+        "address such as hf:OWNER/NAME; default: sentiment",
     )
     parser.add_argument(
         "--engine", default="auto", help="engine, as in VALENCE_ENGINE; default: auto"

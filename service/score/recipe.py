@@ -27,14 +27,21 @@ class ScorerRecipe:
         engine: str = "auto",
         options: ScoreOptions | None = None,
     ) -> ScorerRecipe:
-        """The recipe of ``model``: a NAME or NAME:VERSION in the model store, or a folder.
+        """The recipe of ``model``: a NAME or NAME:VERSION in the model store, a folder, or an
+        address, whose model is copied to this machine.
 
-        Raises :class:`ConfigurationError` for a model that is not there.
+        Raises :class:`ConfigurationError` for a model that is not there, and :class:`SourceError`
+        for an address whose model cannot be copied.
         """
         from valence.service.registry import locations
 
-        folder = locations.find_model(model).resolve()
-        return cls(folder, engine, options or ScoreOptions())
+        if isinstance(model, str) and locations.is_remote(model):
+            from valence.service.sources.local_copy import fetch_model
+
+            folder = fetch_model(model)
+        else:
+            folder = locations.find_model(model)
+        return cls(folder.resolve(), engine, options or ScoreOptions())
 
     def make(self) -> TextScorer:
         """Load the model, which takes some tenths of a second; once in each process is enough.

@@ -55,6 +55,10 @@ class ArtifactRegistry:
         self._registry.do_request = functools.partial(once, self._registry)
         self._manifests: dict[str, dict[str, Any]] = {}
 
+    def list_models(self) -> tuple[str, ...]:
+        """None: a registry lists the tags of a repository, and no repositories."""
+        return ()
+
     def look(self, name: str) -> Listing:
         """What the repository of ``name`` holds."""
         # a version that was not whole may have been pushed again

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import fsspec
 from valence.service.errors import ConfigurationError
-from valence.service.registry.address import Address
+from valence.service.registry.address import Address, is_label
 from valence.service.sources.source import Listing
 
 EXTRA = "valence[store]"
@@ -46,6 +46,14 @@ class FileTree:
             raise ConfigurationError(
                 f"{address.kind}:// needs another package: pip install '{EXTRA}'"
             ) from None
+
+    def list_models(self) -> tuple[str, ...]:
+        """The names of the folders that a model can have."""
+        self._files.invalidate_cache()
+        entries = self._files.ls(self.address.location, detail=True)
+        folders = (one["name"] for one in entries if one["type"] == "directory")
+        names = (str(folder).rstrip("/").rpartition("/")[2] for folder in folders)
+        return tuple(sorted(name for name in names if is_label(name)))
 
     def look(self, name: str) -> Listing:
         """What the tree holds of the model ``name``."""

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from valence.service.classifier import seal
 from valence.service.errors import ArtifactError, ConfigurationError, SourceError
 from valence.service.files.atomic_write import write_file
@@ -18,22 +17,14 @@ from valence.service.registry import bento_store, placement
 from valence.service.registry.address import check_label
 from valence.service.registry.aliases import LATEST
 from valence.service.registry.tag import CHAMPION
-from valence.service.sources.download import Download, too_large
+from valence.service.sources import pointer
+from valence.service.sources.download import Download
 from valence.service.sources.source import Listing, Source, name_place
 
 _DOWNLOADS = "downloads"
-_MAX_ALIAS_BYTES = 2**20
 _MAX_ALIASES = 64
 # versions that no alias names any more
 _KEPT = 4
-
-
-class _Pointer(BaseModel):
-    """What is read of the file of an alias here; the rest is copied as it is."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    version: str
 
 
 class Change(NamedTuple):
@@ -117,8 +108,8 @@ class Replica:
             try:
                 with name_place(place):
                     check_label(alias, what="name of an alias")
-                    content = self._source.read_alias(name, alias, limit=_MAX_ALIAS_BYTES + 1)
-                found[alias] = (_read_version(place, content), content)
+                    content = self._source.read_alias(name, alias, limit=pointer.MAX_BYTES + 1)
+                found[alias] = (pointer.read_version(place, content), content)
             except ConfigurationError as error:
                 faults.append(SourceError(f"{place}: {error}", outcome="damaged"))
             except SourceError as error:
@@ -187,7 +178,9 @@ class Replica:
     def _forget(self, name: str, wanted: Iterable[str]) -> None:
         """Delete old versions; the newest ones stay for a rollback, and those that aliases name."""
         folder = bento_store.folder() / name
-        named = {_read_version(str(path), path.read_bytes()) for path in folder.glob("*.json")}
+        named = {
+            pointer.read_version(str(path), path.read_bytes()) for path in folder.glob("*.json")
+        }
         others = [
             path
             for path in folder.iterdir()
@@ -219,16 +212,3 @@ class Replica:
             yield True
         finally:
             os.close(descriptor)
-
-
-def _read_version(place: str, content: bytes) -> str:
-    """The version that the file of an alias names."""
-    if len(content) > _MAX_ALIAS_BYTES:
-        raise too_large(place, len(content), _MAX_ALIAS_BYTES)
-    try:
-        return check_label(_Pointer.model_validate_json(content).version, what="version")
-    except ValidationError:
-        raise SourceError(
-            f"{place}: not the file of an alias; promote a version there with `valence promote`",
-            outcome="damaged",
-        ) from None

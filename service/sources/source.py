@@ -32,6 +32,10 @@ class Source(Protocol):
 
     address: Address
 
+    def list_models(self) -> tuple[str, ...]:
+        """The names of all models, in order; none where the kind cannot list them."""
+        ...
+
     def look(self, name: str) -> Listing:
         """What the source holds of the model ``name``; an empty listing for an unknown name."""
         ...

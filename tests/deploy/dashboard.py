@@ -2,27 +2,32 @@
 
     python -m tests.deploy.dashboard
 
-Queries, units and descriptions come from the types and helps of the metrics. Those of recording
-rules
-and of foreign metrics are written here. A metric without a row, or a row with a removed metric, is
-an
-error, so the dashboard cannot become outdated.
+Queries, units and descriptions come from the types and helps of the metrics, and titles from
+:mod:`tests.deploy.rows`. A metric without a row, or a row with a removed metric, is an error, so
+the dashboard cannot become outdated.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy.expressions import live_exposition
+from tests.deploy.overview import OVERVIEW, Stat
 from tests.deploy.rendering import ROOT
+from tests.deploy.rows import OPEN, ROWS, SELECTOR, UNSHOWN, Panel, Query
 
 FILE = ROOT / "deploy" / "monitoring" / "dashboard.json"
-_SELECTOR = 'job="valence",namespace="$namespace"'
+# the address in the rules, too; docs/operations/kubernetes.md says how to set it
+RUNBOOK = "https://docs.example.com/valence/operations/runbook.html"
+_SOURCE = {"type": "prometheus", "uid": "$datasource"}
+_WIDTH, _HEIGHT, _COLUMNS = 8, 7, 24
+_STAT_WIDTH, _STAT_HEIGHT = 4, 4
 
 
 class Family(NamedTuple):
@@ -30,167 +35,6 @@ class Family(NamedTuple):
 
     type: str
     help: str
-
-
-class Panel(NamedTuple):
-    """A metric to draw, and the labels that distinguish its lines."""
-
-    metric: str
-    by: tuple[str, ...]
-    of: str = ""
-    """Name of another counter: the panel draws the share of ``metric`` in it."""
-
-
-class Query(NamedTuple):
-    """A query on recording rules or on foreign metrics."""
-
-    title: str
-    description: str
-    unit: str
-    expression: str
-    legend: str
-
-
-_CONTAINER = 'namespace="$namespace",container="valence"'
-
-
-def _periods(kind: str) -> str:
-    metric = f"container_cpu_cfs_{kind}_total{{{_CONTAINER}}}"
-    return f"sum by (pod) (rate({metric}[$__rate_interval]))"
-
-
-def _shadow_texts(outcomes: str) -> str:
-    metric = f'valence_shadow_texts_total{{{_SELECTOR},outcome=~"{outcomes}"}}'
-    return f"sum by (model, version, challenger) (rate({metric}[$__rate_interval]))"
-
-
-ROWS: dict[str, tuple[Panel | Query, ...]] = {
-    "Requests": (
-        Panel("valence_requests", ("route",)),
-        Panel("valence_requests", ("status",)),
-        Panel("valence_request_duration_seconds", ("route",)),
-        Panel("valence_key_requests", ("key",)),
-        Panel("valence_key_texts", ("key",)),
-        Panel("valence_key_tokens", ("key",)),
-        Panel("valence_keys", ("pod", "state")),
-        Panel("valence_keys_unread", ("pod",)),
-        Panel("valence_log_lines_dropped", ("pod",)),
-    ),
-    "Stages": (Panel("valence_stage_duration_seconds", ("stage",)),),
-    "Queue and batches": (
-        Panel("valence_queue_items", ("pod", "model")),
-        Panel("valence_queue_tokens", ("pod", "model")),
-        Panel("valence_queue_age_seconds", ("pod", "model")),
-        Panel("valence_batch_items", ("model",)),
-        Panel("valence_batch_tokens", ("model",)),
-        Panel("valence_rejected_requests", ("reason",)),
-    ),
-    "Saturation": (
-        Panel("valence_saturation_ratio", ("pod",)),
-        Panel("valence_requests_in_flight", ("pod",)),
-        Panel("valence_ready", ("pod",)),
-        Panel("process_cpu_seconds", ("pod",)),
-        Panel("process_resident_memory_bytes", ("pod",)),
-        Panel("process_open_fds", ("pod",)),
-        Panel("process_start_time_seconds", ("pod",)),
-        Query(
-            "CPU throttled by pod",
-            "Share of periods in which a container was held back by its CPU limit (cAdvisor). "
-            "Nothing without a limit.",
-            "percentunit",
-            f"{_periods('throttled_periods')} / {_periods('periods')}",
-            "{{pod}}",
-        ),
-    ),
-    "GPU": (
-        Query(
-            "GPU busy by pod, gpu",
-            "Share of time in which a kernel ran (NVIDIA's DCGM exporter).",
-            "percent",
-            f"max by (pod, gpu) (DCGM_FI_DEV_GPU_UTIL{{{_CONTAINER}}})",
-            "{{pod}} {{gpu}}",
-        ),
-        Query(
-            "GPU memory by pod, gpu",
-            "Memory in use on the GPU (NVIDIA's DCGM exporter).",
-            "decmbytes",
-            f"max by (pod, gpu) (DCGM_FI_DEV_FB_USED{{{_CONTAINER}}})",
-            "{{pod}} {{gpu}}",
-        ),
-    ),
-    "Monitor": (
-        Panel("valence_estimated_right_texts", ("model", "version"), of="valence_monitored_texts"),
-        Panel("valence_reference_accuracy", ("model", "version")),
-        Panel("valence_drift_windows", ("model", "version", "signal", "outcome")),
-        Panel("valence_monitored_texts", ("model", "version")),
-        Panel("valence_feedback", ("model", "version", "outcome")),
-    ),
-    "Drift": (
-        Query(
-            "Label shift by model, version",
-            "Population stability index of the last hour's labels against the week's mean; "
-            "ValenceLabelsDrift is above 0.25.",
-            "none",
-            f"model:valence_label_shift:psi{{{_SELECTOR}}}",
-            "{{model}} {{version}}",
-        ),
-        Query(
-            "Label share of the hour by model, version, label",
-            "How the last hour's texts were labelled.",
-            "percentunit",
-            f"model:valence_label_share:rate1h{{{_SELECTOR}}}",
-            "{{model}} {{version}} {{label}}",
-        ),
-        Query(
-            "Label share of the week by model, version, label",
-            "The mean of the hours of the week, which an hour is compared with.",
-            "percentunit",
-            f"model:valence_label_share:avg1w{{{_SELECTOR}}}",
-            "{{model}} {{version}} {{label}}",
-        ),
-    ),
-    "Models": (
-        Panel("valence_predictions", ("model", "version", "label")),
-        Panel("valence_uncertain_texts", ("model", "version")),
-        Panel("valence_tokens", ("model", "version")),
-        Panel("valence_unknown_tokens", ("model", "version"), of="valence_tokens"),
-        Panel("valence_truncated_texts", ("model", "version"), of="valence_predictions"),
-        Panel("valence_cache_hits", ("model", "version")),
-        Panel("valence_cache_misses", ("model", "version")),
-    ),
-    "Shadow": (
-        Panel("valence_shadow_texts", ("model", "challenger", "outcome")),
-        Query(
-            "Disagreement by model, version, challenger",
-            "Share of the texts to which the challenger gives other labels, or none; "
-            "ValenceShadowDisagrees is above 25 % of an hour.",
-            "percentunit",
-            f"{_shadow_texts('differed|failed')} / {_shadow_texts('agreed|differed|failed')}",
-            "{{model}} {{version}} {{challenger}}",
-        ),
-        Panel("valence_shadow_predictions", ("model", "challenger", "source", "label")),
-        Panel("valence_shadow_probability_difference", ("model", "challenger")),
-        Panel("valence_shadow_engine_seconds", ("model", "challenger", "source")),
-        Panel("valence_shadow_share", ("pod", "model")),
-    ),
-    "Release": (
-        Panel("valence_model_info", ("model", "version", "engine")),
-        Panel("valence_model_alias", ("pod", "model", "alias", "version")),
-        Panel("valence_model_reload", ("model", "outcome")),
-        Panel("valence_model_refused", ("pod", "model")),
-        Panel("valence_model_pulls", ("model", "outcome")),
-        Panel("valence_model_source_unread", ("pod", "model")),
-        Panel("valence_build_info", ("service_version",)),
-    ),
-}
-# another panel shows the first ones better; the others repeat under BentoML's names
-UNSHOWN = {
-    "process_virtual_memory_bytes",
-    "process_max_fds",
-    "bentoml_service_request",
-    "bentoml_service_request_duration_seconds",
-}
-_WIDTH, _HEIGHT, _COLUMNS = 8, 7, 24
 
 
 def families() -> dict[str, Family]:
@@ -217,46 +61,151 @@ def build(known: dict[str, Family]) -> dict[str, Any]:
         "schemaVersion": 41,
         "editable": False,
         "refresh": "30s",
+        # lines and numbers of all panels at the place of the pointer
+        "graphTooltip": 1,
         "time": {"from": "now-6h", "to": "now"},
-        "templating": {
-            "list": [
-                {"name": "datasource", "type": "datasource", "query": "prometheus"},
-                {
-                    "name": "namespace",
-                    "type": "query",
-                    "datasource": {"type": "prometheus", "uid": "$datasource"},
-                    "query": "label_values(valence_build_info, namespace)",
-                },
-            ]
-        },
+        "templating": {"list": list(_variables())},
+        "annotations": {"list": list(_annotations())},
+        "links": [
+            {"type": "link", "title": "Runbook", "icon": "doc", "url": "${runbook}",
+             "targetBlank": True}
+        ],
         "panels": list(_panels(known)),
-    }
+    }  # fmt: skip
+
+
+def _variables() -> Iterator[dict[str, Any]]:
+    yield {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
+    for name in ("job", "namespace"):
+        query = f"label_values(valence_build_info, {name})"
+        yield {
+            "name": name,
+            "label": name.capitalize(),
+            "type": "query",
+            "datasource": _SOURCE,
+            "query": {"query": query, "refId": name},
+            "definition": query,
+            # a new pod may bring a new value
+            "refresh": 2,
+            "multi": True,
+            "includeAll": True,
+            "allValue": ".*",
+            "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+        }
+    yield {"name": "runbook", "type": "constant", "hide": 2, "query": RUNBOOK}
+
+
+def _annotations() -> Iterator[dict[str, Any]]:
+    """Yield what is marked on every panel: alerts, and versions that began to be served."""
+    served = f"count by (model, version) (valence_model_info{{{SELECTOR}}}"
+    for name, colour, expression, title in (
+        (
+            "Alerts",
+            "red",
+            'max by (alertname) (ALERTS{alertname=~"Valence.*",alertstate="firing"})',
+            "{{alertname}}",
+        ),
+        (
+            "New versions of models",
+            "blue",
+            f"{served} == 1) unless {served} offset 2m == 1)",
+            "{{model}} {{version}} is served",
+        ),
+    ):
+        yield {
+            "name": name,
+            "datasource": _SOURCE,
+            "enable": True,
+            "iconColor": colour,
+            "expr": expression,
+            "step": "60s",
+            "titleFormat": title,
+        }
 
 
 def _panels(known: dict[str, Family]) -> Iterator[dict[str, Any]]:
-    y, identity = 0, 0
+    identities = count(1)
+    yield _row("Overview", 0, next(identities))
+    y = 1
+    for number, stat in enumerate(OVERVIEW):
+        x = number * _STAT_WIDTH % _COLUMNS
+        last = number == len(OVERVIEW) - 1
+        place = {"x": x, "y": y, "w": _COLUMNS - x if last else _STAT_WIDTH, "h": _STAT_HEIGHT}
+        yield {"id": next(identities), "gridPos": place, **_of_stat(stat)}
+        if x + place["w"] == _COLUMNS:
+            y += _STAT_HEIGHT
     for title, row in ROWS.items():
-        identity += 1
-        place = {"x": 0, "y": y, "w": _COLUMNS, "h": 1}
-        yield {"id": identity, "type": "row", "title": title, "gridPos": place, "panels": []}
+        head = _row(title, y, next(identities))
         y += 1
+        drawn = []
         for number, panel in enumerate(row):
-            identity += 1
             x = number * _WIDTH % _COLUMNS
             place = {"x": x, "y": y, "w": _WIDTH, "h": _HEIGHT}
-            if isinstance(panel, Query):
-                drawn = _of_query(panel)
-            else:
-                drawn = _of_metric(panel, known[panel.metric])
-            yield {"id": identity, "gridPos": place, **drawn}
+            content = (
+                _of_query(panel)
+                if isinstance(panel, Query)
+                else _of_metric(panel, known[panel.metric])
+            )
+            drawn.append({"id": next(identities), "gridPos": place, **content})
             if x + _WIDTH == _COLUMNS or number == len(row) - 1:
                 y += _HEIGHT
+        if title in OPEN:
+            yield head
+            yield from drawn
+        else:
+            # Grafana keeps the panels of a closed row inside the row
+            yield {**head, "collapsed": True, "panels": drawn}
+
+
+def _row(title: str, y: int, identity: int) -> dict[str, Any]:
+    place = {"x": 0, "y": y, "w": _COLUMNS, "h": 1}
+    return {"id": identity, "type": "row", "title": title, "gridPos": place, "collapsed": False,
+            "panels": []}  # fmt: skip
+
+
+def _of_stat(stat: Stat) -> dict[str, Any]:
+    steps = [{"value": value, "color": colour} for value, colour in stat.steps]
+    nothing = {"type": "special", "options": {"match": "null+nan", "result": {"text": "no data"}}}
+    panel = {
+        "type": "stat",
+        "title": stat.title,
+        "description": stat.description,
+        "datasource": _SOURCE,
+        "fieldConfig": {
+            "defaults": {
+                "unit": stat.unit,
+                "noValue": "no data",
+                "mappings": [nothing],
+                "color": {"mode": "thresholds"},
+                "thresholds": {"mode": "absolute", "steps": steps},
+            },
+            "overrides": [],
+        },
+        "options": {
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+            "colorMode": "value" if stat.legend else "background",
+            "graphMode": "none" if stat.legend or "$__range" in stat.expression else "area",
+            "textMode": "value_and_name" if stat.legend else "value",
+            "justifyMode": "center",
+        },
+        "targets": [
+            {"refId": "A", "expr": stat.expression, "legendFormat": stat.legend or stat.title,
+             "instant": "$__range" in stat.expression}
+        ],
+    }  # fmt: skip
+    if stat.alert:
+        url = f"${{runbook}}#{stat.alert.lower()}"
+        panel["links"] = [{"title": f"Runbook: {stat.alert}", "url": url, "targetBlank": True}]
+    return panel
 
 
 def _of_metric(panel: Panel, family: Family) -> dict[str, Any]:
-    share = f" of {panel.of}" if panel.of else ""
-    title = f"{panel.metric}{share} by {', '.join(panel.by)}"
-    return _drawn(title, family.help, _unit(panel, family), list(_queries(panel, family)))
+    *others, last = panel.by
+    by = f"{', '.join(others)} and {last}" if others else last
+    description = f"{family.help} Metric: {panel.metric}."
+    unit = _unit(panel, family)
+    title = f"{panel.title} by {by.replace('_', ' ')}"
+    return _drawn(title, description, unit, list(_queries(panel, family)))
 
 
 def _of_query(query: Query) -> dict[str, Any]:
@@ -271,7 +220,7 @@ def _drawn(
         "type": "timeseries",
         "title": title,
         "description": description,
-        "datasource": {"type": "prometheus", "uid": "$datasource"},
+        "datasource": _SOURCE,
         "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
         "targets": [
             {"refId": chr(ord("A") + number), "expr": expression, "legendFormat": legend}
@@ -284,7 +233,7 @@ def _queries(panel: Panel, family: Family) -> Iterator[tuple[str, str]]:
     by = ", ".join(panel.by)
     legend = " ".join(f"{{{{{label}}}}}" for label in panel.by)
     if family.type == "histogram":
-        rate = f"rate({panel.metric}_bucket{{{_SELECTOR}}}[$__rate_interval])"
+        rate = f"rate({panel.metric}_bucket{{{SELECTOR}}}[$__rate_interval])"
         for quantile in (0.5, 0.95, 0.99):
             yield (
                 f"histogram_quantile({quantile}, sum by (le, {by}) ({rate}))",
@@ -294,17 +243,17 @@ def _queries(panel: Panel, family: Family) -> Iterator[tuple[str, str]]:
         expression = _rate(panel.metric, by)
         yield (f"{expression} / {_rate(panel.of, by)}" if panel.of else expression), legend
     elif panel.metric == "process_start_time_seconds":
-        yield f"time() - max by ({by}) ({panel.metric}{{{_SELECTOR}}})", legend
+        yield f"time() - max by ({by}) ({panel.metric}{{{SELECTOR}}})", legend
     else:
-        yield f"max by ({by}) ({panel.metric}{{{_SELECTOR}}})", legend
+        yield f"max by ({by}) ({panel.metric}{{{SELECTOR}}})", legend
 
 
 def _rate(metric: str, by: str) -> str:
-    return f"sum by ({by}) (rate({metric}_total{{{_SELECTOR}}}[$__rate_interval]))"
+    return f"sum by ({by}) (rate({metric}_total{{{SELECTOR}}}[$__rate_interval]))"
 
 
 def _unit(panel: Panel, family: Family) -> str:
-    if panel.of:
+    if panel.of or panel.metric.endswith(("_ratio", "_accuracy", "_share")):
         return "percentunit"
     if panel.metric == "process_cpu_seconds":
         return "none"
@@ -312,8 +261,8 @@ def _unit(panel: Panel, family: Family) -> str:
         return "s"
     if panel.metric.endswith("_bytes"):
         return "bytes"
-    if panel.metric.endswith("_ratio"):
-        return "percentunit"
+    if panel.metric in ("valence_requests", "valence_key_requests", "valence_rejected_requests"):
+        return "reqps"
     return "cps" if family.type == "counter" else "none"
 
 

@@ -22,11 +22,12 @@ from tests.deploy.rendering import Rendered, title
 
 # labels that Prometheus adds to scraped metrics
 _ADDED = {"job", "namespace", "pod", "instance", "service", "container"}
-# metrics of others: Prometheus has some for every target, kube-state-metrics for every CronJob, the
-# kubelet's cAdvisor for every container, NVIDIA's DCGM exporter for every GPU; with the labels that
-# distinguish ours
+# metrics of others: Prometheus has some for every target and alert, kube-state-metrics for every
+# CronJob, the kubelet's cAdvisor for every container, NVIDIA's DCGM exporter for every GPU; with
+# the labels that distinguish ours
 ELSEWHERE = {
     "up": _ADDED,
+    "ALERTS": {"alertname", "alertstate", "namespace"},
     "kube_cronjob_next_schedule_time": {"namespace", "cronjob"},
     "kube_cronjob_status_active": {"namespace", "cronjob"},
     "kube_cronjob_status_last_schedule_time": {"namespace", "cronjob"},
@@ -111,11 +112,28 @@ def of_adapter(values: Path) -> Iterator[tuple[str, str]]:
 
 
 def of_dashboard(dashboard: Path) -> Iterator[tuple[str, str]]:
-    """Yield the expressions of every panel, with Grafana's variables filled in."""
-    for panel in json.loads(dashboard.read_text("utf-8"))["panels"]:
+    """Yield the expressions of panels and annotations, with Grafana's variables filled in."""
+    drawn = json.loads(dashboard.read_text("utf-8"))
+    for panel in panels(drawn):
         for target in panel.get("targets", ()):
-            text = target["expr"].replace("$__rate_interval", "5m")
-            yield f"dashboard: {panel['title']}", re.sub(r"\$\w+", ".*", text)
+            yield f"dashboard: {panel['title']}", _filled(target["expr"])
+    for annotation in drawn["annotations"]["list"]:
+        yield f"dashboard: {annotation['name']}", _filled(annotation["expr"])
+
+
+def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every panel of a dashboard, those of closed rows too, without the rows."""
+    for panel in dashboard["panels"]:
+        if panel["type"] == "row":
+            yield from panel["panels"]
+        else:
+            yield panel
+
+
+def _filled(expression: str) -> str:
+    for name, span in (("$__rate_interval", "5m"), ("$__range", "6h")):
+        expression = expression.replace(name, span)
+    return re.sub(r"\$\w+", ".*", expression)
 
 
 def rules(resources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from valence.service.version import VERSION
 from valence.training.cli import alias, feedback, shadow
 from valence.training.cli.cells import cells
 from valence.training.cli.check import check
+from valence.training.cli.curve import curve
 from valence.training.cli.evaluate import evaluate
 from valence.training.cli.experiments import experiments
 from valence.training.cli.export import export
@@ -25,20 +26,22 @@ from valence.training.cli.predict import predict
 from valence.training.cli.promote import promote
 from valence.training.cli.pull import pull
 from valence.training.cli.push import push
+from valence.training.cli.queue import queue
 from valence.training.cli.retrain import retrain
 from valence.training.cli.rollback import rollback
 from valence.training.cli.sample import sample
 from valence.training.cli.search import search
 from valence.training.cli.serve import serve
 from valence.training.cli.show import show
+from valence.training.cli.start import start
 from valence.training.cli.teach import teach
 from valence.training.cli.train import train
 from valence.training.cli.typos import typos
 from valence.training.cli.usage import UsageError, explain_usage
 
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Train": (train, search, retrain, teach),
-    "Data": (fetch, check),
+    "Train": (train, start, search, retrain, teach),
+    "Data": (fetch, check, curve, queue),
     "Models": (
         show,
         evaluate,

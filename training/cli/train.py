@@ -30,7 +30,7 @@ from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from valence.training.config.schema import Expected
+    from valence.training.config.schema import Configuration, Expected
     from valence.training.metrics.scores import Evaluation
     from valence.training.pipeline.selection.recipes import Quality
     from valence.training.pipeline.training_run import Trained
@@ -56,6 +56,28 @@ class QualityOptions:
             show_default=False,
         ),
     ] = None
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Texts without labels, in a column of the same name as --text: an encoder that "
+            "learns from --data labels them for the model. May be repeated.",
+            show_default=False,
+        ),
+    ] = None
+    class_weights: Annotated[
+        str,
+        typer.Option(
+            help="balanced: the texts of each label weigh the same together, so that rare labels "
+            "are found more often; none: all texts weigh the same."
+        ),
+    ] = "none"
+    test: Annotated[
+        bool,
+        typer.Option(
+            help="Keep a tenth of the texts for the test. Without, all are learnt from, for test "
+            "texts that are elsewhere."
+        ),
+    ] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +129,8 @@ def train(
         chosen = override_optimization(
             loader.load_configuration(file), seed=options.seed, steps=options.steps
         )
+        if chosen_quality is not None:
+            chosen = _adapt_to_data(chosen, data, quality)
         # after everything that may be wrong: torch takes seconds to import
         from valence.training.pipeline import training_run
         from valence.training.tracking.tracker import UNTRACKED, track_run
@@ -141,6 +165,31 @@ def train(
     typer.echo(trained.tag)
 
 
+def _adapt_to_data(
+    chosen: Configuration, data: DataOptions, quality: QualityOptions
+) -> Configuration:
+    """``chosen`` with what the command line says of the data.
+
+    Raises :class:`ConfigurationError` for what the data do not allow.
+    """
+    from valence.training.config import loader
+    from valence.training.config.schema import UnlabelledTexts
+
+    content = chosen.as_json()
+    changes = {"class_weights": quality.class_weights}
+    if not quality.test:
+        changes["split"] = "stratified"
+    content["data"] = {**chosen.data.model_dump(mode="json"), **changes}
+    chosen = loader.parse_configuration(content, source="the command line")
+    if quality.unlabelled:
+        # for the recipes that have a teacher
+        others = UnlabelledTexts(
+            files=tuple(quality.unlabelled), text=data.text, encoding=data.encoding
+        )
+        chosen = chosen.model_copy(update={"unlabelled": others})
+    return chosen
+
+
 def check_quality(options: QualityOptions, *, is_data: bool) -> Quality | None:
     """The quality that is asked for; None for a configuration, which is trained as it is.
 
@@ -153,10 +202,10 @@ def check_quality(options: QualityOptions, *, is_data: bool) -> Quality | None:
         raise ConfigurationError(f"--quality {given!r}: give {', '.join(QUALITIES)}")
     if is_data:
         return next((one for one in QUALITIES if one == given), "balanced")
-    if given is not None or options.minutes is not None:
+    if options != QualityOptions():
         raise ConfigurationError(
-            "--quality and --minutes choose settings for --data; a configuration has its settings, "
-            "so leave them out"
+            "--quality, --minutes, --unlabelled, --class-weights and --no-test are for --data; a "
+            "configuration has its settings, so leave them out"
         )
     return None
 

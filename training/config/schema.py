@@ -59,6 +59,9 @@ def _as_tuple(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 """One name, or a list of names."""
 
+Tuning = Literal["whole", "head", "pairs"]
+"""What learns when an encoder becomes a teacher."""
+
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -110,6 +113,12 @@ class Data(_Section):
         "targets: Peterson et al. 2019), or the label alone.",
     )
 
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="'balanced': in the loss, the texts of each label weigh the same together, so "
+        "that a rare label is found more often, and named wrongly more often.",
+    )
+
     def columns(self, task: Task) -> Columns | None:
         """The columns of the files and how they are read; None without files."""
         if not self.files:
@@ -140,6 +149,11 @@ class Data(_Section):
             )
         if self.streamed and not self.has_test:
             raise ValueError("streamed texts are split by their hash; leave out dev and split")
+        if self.streamed and self.class_weights != "none":
+            raise ValueError(
+                "class_weights need the counts of all labels, and streamed texts have none; leave "
+                "out one of them"
+            )
         if self.text == self.label:
             raise ValueError(f"text and label are both column {self.text!r}; name two columns")
         return self
@@ -249,6 +263,12 @@ class NGramSection(_Section):
         description="Learn from the characters of words, too: a rare word then resembles words "
         "that are written alike.",
     )
+    vectors: Names = Field(
+        default=(),
+        description="Learn from the vectors of words, too: a rare word then resembles words of a "
+        "like meaning. Sources as in [words], but for 'in-domain'; `unseen` there adds words that "
+        "no text has.",
+    )
     strength: float = Field(
         default=10.0,
         gt=0.0,
@@ -261,6 +281,15 @@ class NGramSection(_Section):
         description="Share of the n-grams in the sum of calibrated logits; without it, the share "
         "that makes the dev labels likeliest.",
     )
+
+    @model_validator(mode="after")
+    def _check_vectors(self) -> NGramSection:
+        if IN_DOMAIN in self.vectors:
+            raise ValueError(
+                f"vectors: {IN_DOMAIN!r} are learnt from the same texts as the n-grams; name "
+                "another source"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_share(self) -> NGramSection:
@@ -360,6 +389,12 @@ class Distillation(_Section):
         "answers that Valence has. No teacher is then tuned or asked, a text without an answer "
         "keeps its labels, and a copy without one is left out.",
     )
+    tuning: Tuning = Field(
+        default="whole",
+        description="How an encoder learns the labels. 'whole': all its weights. 'head': it stays "
+        "as it is, and a logistic regression reads its vectors. 'pairs', for few labels: it first "
+        "learns which texts share a label, then comes the logistic regression.",
+    )
     networks: int = Field(
         default=1,
         ge=1,
@@ -414,7 +449,7 @@ class Distillation(_Section):
     def _check_teachers(self) -> Distillation:
         if len(set(self.teacher)) != len(self.teacher):
             raise ValueError(f"teacher {list(self.teacher)}: a teacher is named twice")
-        for key in ("networks", "epochs", "learning_rate"):
+        for key in ("networks", "epochs", "learning_rate", "tuning"):
             value = getattr(self, key)
             if not self.encoders and value != type(self).model_fields[key].default:
                 raise ValueError(
@@ -526,6 +561,15 @@ class Configuration(_Section):
         return self
 
     @model_validator(mode="after")
+    def _check_class_weights(self) -> Configuration:
+        if self.task == "multi_label" and self.data.class_weights != "none":
+            raise ValueError(
+                "class_weights are for single_label classifiers; the thresholds of several labels "
+                "are chosen one by one; leave class_weights out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_counterfactuals(self) -> Configuration:
         if self.counterfactuals is not None and self.polarity is None:
             raise ValueError(
@@ -536,9 +580,11 @@ class Configuration(_Section):
 
     @model_validator(mode="after")
     def _check_ngrams(self) -> Configuration:
-        if self.ngrams is not None and self.ngrams.alone and self.distillation is not None:
+        alone = self.ngrams is not None and self.ngrams.alone
+        if alone and self.distillation is not None and SELF in self.distillation.teacher:
             raise ValueError(
-                "n-grams alone learn the labels; leave out [distillation], or ngrams.alone"
+                f"{SELF!r} is a network, and n-grams alone have none; name another teacher, or "
+                "leave out ngrams.alone"
             )
         return self
 

@@ -122,6 +122,17 @@ class EncodedTexts:
         part.truth, part._targets = self.truth[rows], self._targets[rows]
         return part
 
+    def weighted(self, weights: NDArray[np.float32] | None) -> EncodedTexts:
+        """The texts with ``weights`` ``(K,)`` of the labels in the loss; None changes nothing.
+
+        A text counts as much as its weight says, because the loss is linear in the targets.
+        """
+        if weights is None:
+            return self
+        changed = copy.copy(self)
+        changed._targets = self._targets * (self._targets @ weights)[:, np.newaxis]
+        return changed
+
     def __len__(self) -> int:
         return len(self.lengths)
 

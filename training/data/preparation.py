@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import emoji
+import numpy as np
+from numpy.typing import NDArray
 from valence.service.classifier.manifest import TeacherRecord
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ConfigurationError
@@ -30,6 +32,7 @@ from valence.training.data.split import (
     split_stratified,
 )
 from valence.training.data.stream import StreamedTexts
+from valence.training.data.targets import balance_labels, label_indices
 from valence.training.data.unlabelled import Unlabelled, load_unlabelled, select_for_teacher
 from valence.training.embeddings import extra_words
 from valence.training.embeddings.emoji_names import list_emoji
@@ -64,7 +67,8 @@ class Prepared:
     """The texts of a run as word ids, with the vocabulary that encodes them.
 
     ``held_out`` has the split ``dev``, and ``test`` where there is one. ``hashes`` has one hash per
-    split. ``teacher`` is set once a teacher has labelled the training texts.
+    split. ``teacher`` is set once a teacher has labelled the training texts. ``class_weights``
+    ``(K,)`` are those of the labels in the loss; None where all texts count alike.
     """
 
     raw: RawData
@@ -73,6 +77,7 @@ class Prepared:
     train: TrainingTexts
     held_out: Mapping[str, EncodedTexts]
     teacher: TeacherRecord | None = None
+    class_weights: NDArray[np.float32] | None = None
 
     @property
     def identity(self) -> dict[str, str]:
@@ -168,8 +173,10 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
     # its nearest neighbour.
     exact = words.without_corrections()
     train: TrainingTexts
+    weights = _weigh_labels(raw, configuration)
     if raw.source is None:
         train = encode_examples((*splits.train, *raw.counterfactuals), exact, configuration)
+        train = train.weighted(weights)
         size = f"{train.tokens:,} training tokens, {len(words):,} words"
     else:
         train = StreamedTexts(raw.source, exact, configuration, run.reporter)
@@ -177,11 +184,24 @@ def encode_splits(raw: RawData, configuration: Configuration, run: Run) -> Prepa
     counts = " / ".join(f"{len(splits.of(name)):,}" for name in splits.names)
     run.reporter.say(f"{counts} texts in {' / '.join(splits.names)}, {size}")
     held_out: dict[str, EncodedTexts] = {
-        name: encode_examples(splits.of(name), words, configuration)
+        name: encode_examples(splits.of(name), words, configuration).weighted(weights)
         for name in splits.names
         if name != "train"
     }
-    return Prepared(raw, hashes, words, train, held_out)
+    return Prepared(raw, hashes, words, train, held_out, class_weights=weights)
+
+
+def _weigh_labels(raw: RawData, configuration: Configuration) -> NDArray[np.float32] | None:
+    """The weights of the labels, if ``configuration`` balances them."""
+    if configuration.data.class_weights == "none":
+        return None
+    if raw.source is not None:
+        raise ConfigurationError(
+            "data.class_weights: they need the counts of all labels, and these files are streamed; "
+            "set data.streamed = false, or leave the key out"
+        )
+    truth = label_indices(raw.splits.train, labels=configuration.labels, task=configuration.task)
+    return balance_labels(truth, len(configuration.labels))
 
 
 def _select_unseen_words(configuration: Configuration, run: Run) -> tuple[str, ...]:
@@ -193,7 +213,8 @@ def _select_unseen_words(configuration: Configuration, run: Run) -> tuple[str, .
         cache=run.workspace.corpora,
         progress=run.reporter.say,
     )
-    if configuration.ngrams is not None and configuration.ngrams.alone:
+    ngrams = configuration.ngrams
+    if ngrams is not None and ngrams.alone and not ngrams.vectors:
         return ()  # a word that no text has is worth nothing without vectors
     named = configuration.text.emoji == "named" and settings.vectors
     return (*frequent, *(list_emoji() if named else ()))

@@ -41,3 +41,14 @@ def soft_targets(
             if example.shares is not None:
                 row[:] = [example.shares.get(label, 0.0) for label in labels]
     return soft
+
+
+def balance_labels(truth: NDArray[np.int64], labels: int) -> NDArray[np.float32]:
+    """Weights ``(labels,)`` that let each label of ``truth`` ``(N,)`` weigh the same, of mean 1.
+
+    The mean is that of the texts. A label without a text has the weight 1.
+    """
+    counts = np.bincount(truth, minlength=labels)
+    present = max(1, int((counts > 0).sum()))
+    weights = len(truth) / (present * np.maximum(counts, 1))
+    return np.where(counts > 0, weights, 1.0).astype(np.float32)

@@ -27,7 +27,9 @@ from valence.training.distillation.fine_tuning import (
     compute_logits,
     fine_tune,
 )
+from valence.training.distillation.head import fit_head
 from valence.training.distillation.logit_cache import LogitCache
+from valence.training.distillation.pairs import tune_on_pairs
 from valence.training.distillation.teacher import TeacherData
 from valence.training.embeddings.encoder_model import Encoder, LoadedEncoder
 from valence.training.runtime import tensor_file
@@ -67,7 +69,8 @@ class EncoderTeacher:
         self._tokenizer: PreTrainedTokenizerBase | None = None
         content = [
             self._encoder.sha256(),
-            {name: getattr(settings, name) for name in _TUNING},
+            {name: getattr(settings, name) for name in _TUNING}
+            | ({"tuning": settings.tuning} if settings.tuning != "whole" else {}),
             MAX_PIECES,
             [
                 data.labels,
@@ -132,13 +135,16 @@ class EncoderTeacher:
             pass
         with hold_run(path):
             checkpoint = self._path(f"{number}-unfinished")
-            fine_tune(
-                network,
-                self._cut(self._data.texts),
-                self._targets,
-                TuningPlan(self._settings, self._data.task, seed, checkpoint, self._title(number)),
-                self._run,
+            plan = TuningPlan(
+                self._settings, self._data.task, seed, checkpoint, self._title(number)
             )
+            pieces = self._cut(self._data.texts)
+            if self._settings.tuning == "whole":
+                fine_tune(network, pieces, self._targets, plan, self._run)
+            else:
+                if self._settings.tuning == "pairs":
+                    tune_on_pairs(network, pieces, self._targets, plan, self._run)
+                fit_head(network, pieces, self._targets, self._data.task, self._run.device)
             dev = self._cut([example.text for example in self._data.dev])
             logits = compute_logits(network, dev, np.arange(len(self._data.dev)), self._run.device)
             temperature = self._data.temperature(logits)

@@ -64,11 +64,15 @@ class EncoderClassifier(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Logits ``(B, K)`` of ``ids`` ``(B, T)``; ``mask`` ``(B, T)`` is 1 at each piece."""
+        logits: Tensor = self.output(self.dropout(self.embed(ids, mask)))
+        return logits.float()
+
+    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """The means ``(B, H)`` of the encoder's outputs for the pieces of each text."""
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, T, H)
         weights = mask[:, :, None].to(hidden.dtype)
-        mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)  # (B, H)
-        logits: Tensor = self.output(self.dropout(mean))
-        return logits.float()
+        mean: Tensor = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+        return mean
 
 
 class Pieces:
@@ -169,6 +173,18 @@ def fine_tune(
                 }
                 tensor_file.write_tensors(checkpoint, parts, {"step": step + 1})
                 saved = now
+
+
+def compute_vectors(
+    network: EncoderClassifier, pieces: Pieces, device: torch.device
+) -> NDArray[np.float32]:
+    """The vectors ``(N, H)`` of all texts of ``pieces``."""
+    network.to(device).eval()
+    vectors = np.empty((len(pieces.lengths), network.output.in_features), dtype=np.float32)
+    with torch.inference_mode():
+        for chunk in plan_batches(pieces.lengths, tokens=_INFERENCE_PIECES):
+            vectors[chunk] = network.embed(*pieces.batch(chunk, device)).float().cpu().numpy()
+    return vectors
 
 
 def compute_logits(

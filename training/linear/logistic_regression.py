@@ -20,10 +20,11 @@ _TOLERANCE = 1e-8
 
 
 class Weights(NamedTuple):
-    """``weights`` ``(features, K)`` and ``bias`` ``(K,)``."""
+    """``weights`` ``(features, K)``, ``bias`` ``(K,)``, and the weights of the ``parts`` alone."""
 
     weights: _Floats
     bias: _Floats
+    parts: _Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def fit_weights(problem: Problem) -> Weights:
         options={"maxiter": _ITERATIONS, "maxcor": _HISTORY, "ftol": _TOLERANCE, "gtol": 1e-6},
     )
     own, shared, bias = split(found.x)
-    return Weights(join_parts(own, shared), bias)
+    return Weights(join_parts(own, shared), bias, shared)
 
 
 def _compare(logits: _Floats, targets: _Floats, task: Task) -> tuple[float, _Floats]:

@@ -16,9 +16,9 @@ from valence.service.classifier.ngrams import NGramTable
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.training.config.schema import NGramSection
 from valence.training.data.batches import EncodedTexts
-from valence.training.linear.characters import make_character_matrix
 from valence.training.linear.logistic_regression import Problem, fit_weights
 from valence.training.linear.ngram_choice import choose_ngrams
+from valence.training.linear.word_parts import make_word_parts
 
 MAX_WEIGHTS = 2**23
 """Weights of all n-grams and labels: fitting takes some fifteen times their memory."""
@@ -58,9 +58,16 @@ class NGramModel:
 
 
 def fit_ngram_model(
-    texts: EncodedTexts, vocabulary: Vocabulary, settings: NGramSection
+    texts: EncodedTexts,
+    vocabulary: Vocabulary,
+    settings: NGramSection,
+    vectors: NDArray[np.float32] | None = None,
 ) -> NGramModel:
-    """Fit to ``texts``, which ``vocabulary`` has encoded, and their soft targets."""
+    """Fit to ``texts``, which ``vocabulary`` has encoded, and their soft targets.
+
+    ``vectors`` ``(words, size)`` are those of the vocabulary. The weight of a word that no text has
+    is that of its parts: its characters and its vector.
+    """
     documents, size = texts.documents(), len(vocabulary)
     targets = texts.targets.astype(np.float64)
     limit = max(MAX_WEIGHTS // targets.shape[1], 1)
@@ -79,18 +86,30 @@ def fit_ngram_model(
     }
     table = NGramTable(tensors, vocabulary_size=size)
     single = words[:, 1] == 0
-    parts = make_character_matrix(
-        [vocabulary.words[int(word)] for word in words[single, 0]],
+    ids = words[single, 0].astype(np.int64)
+    parts = make_word_parts(
+        [vocabulary.words[word] for word in ids.tolist()],
         limit=limit if settings.characters else 0,
+        vectors=None if vectors is None else vectors[ids],
     )
-    features = _make_features(table, texts, scales)
-    found = fit_weights(Problem(features, targets, texts.task, settings.strength, parts))
-    tensors[NGRAM_WEIGHTS] = (found.weights * scales[:, np.newaxis]).astype(np.float32)
+    present = np.flatnonzero(counts)  # the others would have no weight but that of their parts
+    features = _make_features(table, texts, scales)[:, present]
+    found = fit_weights(
+        Problem(features, targets, texts.task, settings.strength, parts[counts[single] > 0])
+    )
+    weights = np.zeros((len(words), targets.shape[1]))
+    weights[: len(ids)] = parts @ found.parts
+    weights[present] = found.weights
+    tensors[NGRAM_WEIGHTS] = (weights * scales[:, np.newaxis]).astype(np.float32)
     return _make_model(tensors, found.bias.astype(np.float32), size)
 
 
 def fit_with_dev(
-    train: EncodedTexts, dev: EncodedTexts, vocabulary: Vocabulary, settings: NGramSection
+    train: EncodedTexts,
+    dev: EncodedTexts,
+    vocabulary: Vocabulary,
+    settings: NGramSection,
+    vectors: NDArray[np.float32] | None = None,
 ) -> tuple[NGramModel, NDArray[np.float32]]:
     """The model of ``train`` and, if they are few, of ``dev``; and logits of the dev texts.
 
@@ -98,16 +117,17 @@ def fit_with_dev(
     honest, while few labelled texts are not wasted.
     """
     if len(dev) >= MANY_DEV_TEXTS:
-        model = fit_ngram_model(train, vocabulary, settings)
+        model = fit_ngram_model(train, vocabulary, settings, vectors)
         return model, model.compute_logits(dev)
     logits = np.empty((len(dev), dev.targets.shape[1]), dtype=np.float32)
     fold_of = np.arange(len(dev)) % _FOLDS
     for number in np.unique(fold_of).tolist():
         rows, others = np.flatnonzero(fold_of == number), np.flatnonzero(fold_of != number)
         learnt = EncodedTexts.joined([train, dev.take(others)])
-        model = fit_ngram_model(learnt, vocabulary, settings)
+        model = fit_ngram_model(learnt, vocabulary, settings, vectors)
         logits[rows] = model.compute_logits(dev.take(rows))
-    return fit_ngram_model(EncodedTexts.joined([train, dev]), vocabulary, settings), logits
+    whole = EncodedTexts.joined([train, dev])
+    return fit_ngram_model(whole, vocabulary, settings, vectors), logits
 
 
 def _make_model(

@@ -140,6 +140,13 @@ def _make_manifest(
     )
 
 
+def _list_vectors(fitted: FittedClassifier, configuration: Configuration) -> list[str]:
+    """The sources of the vectors that the network or the n-grams have learnt from."""
+    of_network = () if fitted.network is None else configuration.words.vectors
+    of_ngrams = () if configuration.ngrams is None else configuration.ngrams.vectors
+    return list(dict.fromkeys((*of_network, *of_ngrams)))
+
+
 def _record_training(
     fitted: FittedClassifier,
     prepared: Prepared,
@@ -155,8 +162,7 @@ def _record_training(
         corpora=raw.loaded.records,
         vectors=tuple(
             word_vectors.make_record(source, raw.in_domain_texts, shares.get(source))
-            for source in configuration.words.vectors
-            if fitted.network is not None
+            for source in _list_vectors(fitted, configuration)
         ),
         teacher=prepared.teacher,
         unlabelled=raw.unlabelled.records,

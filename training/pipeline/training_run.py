@@ -14,6 +14,7 @@ from valence.training.data.preparation import Prepared, load_splits, prepare
 from valence.training.distillation import transfer_set
 from valence.training.evaluation import fitted_model
 from valence.training.linear.ngram_model import fit_with_dev
+from valence.training.linear.word_parts import load_ngram_vectors
 from valence.training.metrics.scores import Evaluation
 from valence.training.outside import detector
 from valence.training.pipeline import publication
@@ -99,7 +100,7 @@ def train_classifier(
             )
 
         def publish() -> Trained:
-            fitted = fit_classifier(trained, configuration, labelled, run)
+            fitted = fit_classifier(trained, configuration, prepared if alone else labelled, run)
             evaluation = fitted_model.evaluate_fitted_model(
                 fitted, prepared, configuration, with_baselines=with_baselines
             )
@@ -132,14 +133,16 @@ def fit_classifier(
 ) -> FittedClassifier:
     """The network that was ``trained``, if any, with the n-grams of ``configuration``, if any.
 
-    N-grams learn the labels of ``prepared``; a teacher has taught the network alone.
+    N-grams beside a network learn the labels of ``prepared``, which no teacher has changed: a
+    teacher has taught the network. N-grams alone learn from the teacher, if there is one.
     """
     settings, size = configuration.ngrams, len(prepared.vocabulary)
     if settings is None:
         return FittedClassifier(trained, None, size)
     assert isinstance(prepared.train, EncodedTexts)  # noqa: S101 - streamed texts are refused
     dev = prepared.held_out["dev"]
-    ngrams, dev_logits = fit_with_dev(prepared.train, dev, prepared.vocabulary, settings)
+    vectors = load_ngram_vectors(configuration, prepared.vocabulary, run)
+    ngrams, dev_logits = fit_with_dev(prepared.train, dev, prepared.vocabulary, settings, vectors)
     run.reporter.say(f"{ngrams.size:,} n-grams of up to {settings.words} words have weights")
     if trained is None:
         return FittedClassifier(None, ngrams, size, dev_logits)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -74,6 +74,36 @@ def plot_learning_curve(history: Sequence[Epoch], *, kept_epoch: int) -> str:
         return _render_svg(
             figure, "learning-curve", f"Loss and macro-F1 by epoch; epoch {kept_epoch} was kept"
         )
+
+
+class Curve(NamedTuple):
+    """Numbers of labels with accuracies, measured and then forecast."""
+
+    measured: Sequence[tuple[int, float]]
+    forecast: Sequence[tuple[int, float]]
+
+
+def plot_label_curve(curves: Mapping[str, Curve]) -> str:
+    """Accuracy over the number of labels, on a logarithmic axis; dotted where it is forecast."""
+    with matplotlib.rc_context():
+        _set_style()
+        figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+        axes = figure.subplots()
+        for (name, curve), color in zip(curves.items(), (_SECOND, _FIRST), strict=False):
+            counts, accuracies = zip(*curve.measured, strict=True)
+            axes.plot(counts, accuracies, color=color, label=name, marker="o", markersize=4)
+            if curve.forecast:
+                ahead = zip(*(curve.measured[-1], *curve.forecast), strict=True)
+                axes.plot(*ahead, color=color, linestyle=(0, (1, 2)))
+        axes.set_xscale("log")
+        shown = sorted({labels for one in curves.values() for labels, _ in (*one[0], *one[1])})
+        axes.set_xticks(shown, [f"{labels:,}" for labels in shown])
+        axes.minorticks_off()
+        axes.set_xlabel("labels; dotted: what more labels would give")
+        axes.set_ylabel("accuracy")
+        _format_percent(axes, "y")
+        axes.legend()
+        return _render_svg(figure, "label-curve", "Accuracy over the number of labels")
 
 
 def plot_reliability(evaluation: Evaluation) -> str:

@@ -15,6 +15,7 @@ from valence.service.registry.address import Address
         ("s3://bucket/production/", ("s3", "bucket/production")),
         ("gs://bucket", ("gs", "bucket")),
         ("hf://owner/name@v2", ("hf", "owner/name@v2")),
+        ("hf:owner/name", ("hf", "owner/name")),
         ("oci://example.com:5000/team/models", ("oci", "example.com:5000/team/models")),
     ],
 )  # fmt: skip
@@ -24,8 +25,11 @@ def test_an_address_is_read(text, address):
 
 @pytest.mark.parametrize(
     "text",
-    ["models", "", "ftp://host/x", "s3://", "file://models", "hf://name", "oci://host", "s3://a b"],
-)  # fmt: skip
+    [
+        *("models", "", "ftp://host/x", "s3://", "file://models", "hf:name", "hf://name"),
+        *("oci://host", "s3://a b"),
+    ],
+)
 def test_what_is_no_address_is_refused_with_the_forms(text):
     with pytest.raises(ConfigurationError, match="s3://BUCKET/PATH"):
         Address.parse(text)

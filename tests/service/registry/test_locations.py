@@ -54,16 +54,13 @@ def test_a_champion_that_is_gone_is_named(home, put):
         ("sentiment:9", "no version '9' of sentiment; it has 1"),
         ("sentiment:champion", "no champion; promote"),
         ("sentiment@blue", "no alias blue.*valence alias set"),
-        ("hf:owner/name", "not on this machine"),
-        ("s3://user:secret@host/models", r"source \(s3:\) is not on this machine.*valence pull"),
     ],
 )
 def test_a_model_that_is_not_there_is_refused(home, put, tag, fault):
     put("sentiment", "1")
     put("topic", "1")
-    with pytest.raises((ArtifactError, ConfigurationError), match=fault) as refused:
+    with pytest.raises((ArtifactError, ConfigurationError), match=fault):
         locations.find_model(tag)
-    assert "secret" not in str(refused.value)
 
 
 def test_an_empty_store_is_named(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import valence.training.cli.main as commands
 from valence.training.experiments.tasks import task
+from valence.training.pipeline.selection import recipes
 from valence.training.pipeline.training_run import Trained
 from valence.training.runtime.workspace import Workspace
 
@@ -82,6 +83,7 @@ def places(
     The older version was promoted first, so that a command can go back to it.
     """
     monkeypatch.setattr(task, "load_tasks", lambda _: (task.Task.model_validate(TASK),))
+    monkeypatch.setattr(recipes, "SOURCES", ())
     made, workspace, models = trained
     file = tmp_path / "toy.toml"
     file.write_text(CONFIGURATION)

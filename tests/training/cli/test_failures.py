@@ -151,6 +151,11 @@ def test_no_failed_operation_at_all_breaks_the_store(run: Run, places, name: str
 ALL: dict[str, tuple[str, ...]] = {
     **{name: command for name, (command, _) in {**COMMANDS, **SLOW}.items()},
     "fetch": ("fetch", "toy", *PLACE),
+    "curve": ("curve", "{file}", "--picture", "{folder}/curve.svg", *PLACE),
+    "start": (
+        *("start", "{texts}", "--labels", "good,bad", "--confirmed", "{folder}/confirm.csv"),
+        *PLACE,
+    ),
     "sample": ("sample", "verse", *PLACE),
     "faithfulness": ("faithfulness", "toy", "--engine", "reference", "--workspace", "{workspace}"),
     "typos": ("typos", "toy", "--engine", "reference", "--workspace", "{workspace}"),
@@ -161,6 +166,10 @@ ALL: dict[str, tuple[str, ...]] = {
     "pull": ("pull", "toy:2", "{folder}/source"),
     "shadow": ("shadow", "report", "toy", "--from", "{texts}"),
     "feedback": ("feedback", "export", "--database", "sqlite:///{folder}/feedback.db"),
+    "queue": (
+        *("queue", "toy", "{texts}", "--out", "{folder}/queue.csv"),
+        *("--out", "{folder}/queue.json", "--engine", "reference"),
+    ),
     "predict": ("predict", "toy", "great", "--engine", "reference"),
     "keys": ("keys", "new", "name"),
     "bento": ("bento",),

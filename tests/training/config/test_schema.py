@@ -101,9 +101,21 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
             "counterfactuals are for labels with a polarity; add `polarity`, or leave the section",
         ),
         ({"data": {"files": "a.csv", "split": "random"}}, "data.split 'random': "),
+        (
+            {"task": "multi_label", "data": {"files": "a.csv", "class_weights": "balanced"}},
+            "class_weights are for single_label classifiers",
+        ),
+        (
+            {"data": {"files": "a.csv", "streamed": True, "class_weights": "balanced"}},
+            "class_weights need the counts of all labels",
+        ),
         ({"ngrams": {"words": 4}}, "ngrams.words 4: "),
         ({"ngrams": {"alone": True, "share": 0.5}}, "share is that of a sum, and n-grams alone"),
-        ({"ngrams": {"alone": True}, "distillation": {}}, "n-grams alone learn the labels"),
+        ({"ngrams": {"vectors": ["in-domain"]}}, "learnt from the same texts as the n-grams"),
+        (
+            {"ngrams": {"alone": True}, "distillation": {"teacher": "self"}},
+            "n-grams alone have none",
+        ),
         ({"words": {"vectors": "", "learned_size": 0}}, "learned_size must be at least 1"),
         ({"words": {"vectors": ["a", "a"]}}, "vectors ['a', 'a']: a source is named twice"),
     ],

@@ -8,6 +8,7 @@ from valence.service.classifier.vocabulary import Vocabulary
 from valence.training.config.schema import NGramSection, Text
 from valence.training.corpora.example import Example
 from valence.training.data.batches import EncodedTexts
+from valence.training.data.targets import balance_labels
 from valence.training.data.vocabulary import build_vocabulary
 from valence.training.linear import ngram_model
 from valence.training.linear.ngram_model import fit_ngram_model, fit_with_dev
@@ -42,6 +43,34 @@ def test_a_word_without_a_text_is_read_by_its_characters() -> None:
     without = NGramSection(characters=False)
     blind = fit_ngram_model(encode(texts, labels, words), words, without).compute_logits(unseen)
     np.testing.assert_allclose(blind[0], blind[1], atol=1e-6)
+
+
+def test_a_word_without_a_text_is_read_by_its_vector() -> None:
+    texts, labels = ["good", "bad"] * 10, ["yes", "no"] * 10
+    words = make_vocabulary(*texts, "superb", "vile", "odd")
+    near = {"good": (1.0, 0.0), "superb": (3.0, 0.1), "bad": (0.0, 1.0), "vile": (0.1, 3.0)}
+    vectors = np.array([near.get(word, (0.0, 0.0)) for word in words], dtype=np.float32)
+    settings = NGramSection(characters=False)
+    model = fit_ngram_model(encode(texts, labels, words), words, settings, vectors)
+    unseen = encode(["superb", "vile", "odd"], ["yes", "no", "no"], words)
+    logits = model.compute_logits(unseen)
+    assert logits[:2].argmax(axis=1).tolist() == [1, 0]
+    # a word without a vector says nothing
+    np.testing.assert_allclose(logits[2], model.bias, atol=1e-6)
+
+
+def test_balanced_labels_weigh_the_same() -> None:
+    """A word that all texts have leans to the frequent label, unless labels are balanced."""
+    texts, labels = ["same"] * 20, ["no"] * 18 + ["yes"] * 2
+    words = make_vocabulary(*texts)
+    given = encode(texts, labels, words)
+    weights = balance_labels(given.truth, 2)
+    np.testing.assert_allclose(weights, [20 / 36, 5.0])
+    plain = fit_ngram_model(given, words, NGramSection()).compute_logits(given)[0]
+    even = fit_ngram_model(given.weighted(weights), words, NGramSection()).compute_logits(given)[0]
+    assert plain[0] - plain[1] > 1.0
+    assert abs(even[0] - even[1]) < 0.05
+    np.testing.assert_array_equal(given.weighted(weights).truth, given.truth)
 
 
 def test_few_dev_texts_are_learnt_and_answered_by_others() -> None:

@@ -12,18 +12,35 @@ from valence.training.config.schema import (
     Distillation,
     NGramSection,
 )
+from valence.training.embeddings.pretrained import is_pretrained_list
 
 Quality = Literal["fast", "balanced", "best"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 LINEAR = "linear"
+VECTORS = "linear with static embeddings"
+SOURCES: tuple[str, ...] = (MINILM,)
+"""The vectors of words that a linear model learns from."""
+
 # Of fewer texts, a word that one of them has is worth a weight and a vector.
-_FEW_TEXTS = 2_000
+FEW_TEXTS = 2_000
+# Words of GloVe that no text may have, and that a linear model reads by their vectors.
+_UNSEEN = 20_000
+# of unlabelled texts: more of them teach a student little, and an encoder reads them for minutes
+_MOST_UNLABELLED = 5_000
+# Few texts make few batches, and few copies.
+_PAIRS_RATE = 5e-5
+_COPIES = 8
+# A linear model that has seen few texts may follow them closely or loosely.
+_CLOSE = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A configuration whose n-grams are beside its network; ``linear`` has n-grams alone."""
+    """A configuration whose n-grams stand alone or are beside its network.
+
+    Unlabelled texts are for its teacher; :attr:`settled` leaves them out without one.
+    """
 
     name: str
     configuration: Configuration
@@ -31,33 +48,78 @@ class Recipe:
     @property
     def has_network(self) -> bool:
         """Whether a network is trained."""
-        return self.name != LINEAR
+        ngrams = self.configuration.ngrams
+        return ngrams is None or not ngrams.alone
+
+    @property
+    def settled(self) -> Configuration:
+        """The configuration, whose parts agree."""
+        if self.configuration.distillation is not None:
+            return self.configuration
+        return self.configuration.model_copy(update={"unlabelled": None})
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether the n-grams learn from the vectors of words."""
+        ngrams = self.configuration.ngrams
+        return ngrams is not None and bool(ngrams.vectors)
 
 
-def list_recipes(base: Configuration, quality: Quality, *, texts: int) -> tuple[Recipe, ...]:
-    """The recipes of ``quality`` for data of so many ``texts``, the cheapest first.
-
-    ``base`` describes the network.
-    """
-    if texts < _FEW_TEXTS:
+def list_linear_recipes(base: Configuration, quality: Quality, *, texts: int) -> tuple[Recipe, ...]:
+    """The recipes without a network for data of so many ``texts``, the cheapest first."""
+    if texts < FEW_TEXTS:
         text = base.text.model_copy(update={"minimum_count": 1})
         base = base.model_copy(update={"text": text})
-    section = NGramSection()
-    alone = section.model_copy(update={"alone": True})
-    linear = Recipe(LINEAR, base.model_copy(update={"ngrams": alone}))
+    section = NGramSection(alone=True)
+    recipes = [Recipe(LINEAR, base.model_copy(update={"ngrams": section}))]
     if quality == "fast":
-        return (linear,)
-    beside = base.model_copy(update={"ngrams": section})
-    recipes = (linear, Recipe("network", beside))
-    if quality == "balanced":
-        return recipes
-    return (
-        *recipes,
-        *(
-            Recipe(
-                f"network taught by {' and '.join(teachers)}",
-                beside.model_copy(update={"distillation": Distillation(teacher=teachers)}),
-            )
-            for teachers in ((MINILM,), (MINILM, N_GRAMS))
-        ),
+        return tuple(recipes)
+    words = base.words
+    if any(map(is_pretrained_list, words.vectors)):
+        words = words.model_copy(update={"unseen": max(_UNSEEN, words.unseen)})
+    static = section.model_copy(update={"vectors": SOURCES})
+    recipes.append(Recipe(VECTORS, base.model_copy(update={"ngrams": static, "words": words})))
+    if texts < FEW_TEXTS:
+        recipes += [_follow_closely(recipe) for recipe in recipes]
+    return tuple(recipes)
+
+
+def list_further_recipes(linear: Recipe, quality: Quality, *, texts: int) -> tuple[Recipe, ...]:
+    """The recipes with a teacher or a network, the cheapest first.
+
+    They have the n-grams of ``linear``. A teacher is asked where the user gives unlabelled texts,
+    and by ``best``. Of few texts it learns pairs of texts, else the labels with all its weights.
+    """
+    if quality == "fast":
+        return ()
+    alone = linear.configuration
+    ngrams = alone.ngrams
+    assert ngrams is not None  # noqa: S101 - a linear recipe has n-grams
+    beside = alone.model_copy(update={"ngrams": ngrams.model_copy(update={"alone": False})})
+    recipes = [Recipe("network", beside)]
+    if quality == "best" or alone.unlabelled is not None:
+        few = texts < FEW_TEXTS
+        recipes.append(_teach(f"{linear.name}, taught by {MINILM}", alone, few=few))
+        if quality == "best":
+            recipes.append(_teach(f"network taught by {MINILM}", beside, few=few))
+            recipes.append(_teach(f"network taught by {MINILM} and {N_GRAMS}", beside, N_GRAMS))
+    return tuple(recipes)
+
+
+def _teach(name: str, configuration: Configuration, *others: str, few: bool = False) -> Recipe:
+    """A recipe whose encoder, and ``others``, teach the labels of texts and of their copies."""
+    settings = Distillation(teacher=(MINILM, *others), limit=_MOST_UNLABELLED)
+    if few:
+        changes = {"tuning": "pairs", "learning_rate": _PAIRS_RATE, "copies": _COPIES}
+        settings = settings.model_copy(update=changes)
+    return Recipe(name, configuration.model_copy(update={"distillation": settings}))
+
+
+def _follow_closely(recipe: Recipe) -> Recipe:
+    """``recipe`` with weights that follow the texts more closely."""
+    ngrams = recipe.configuration.ngrams
+    assert ngrams is not None  # noqa: S101 - a linear recipe has n-grams
+    close = recipe.configuration.model_copy(
+        update={"ngrams": ngrams.model_copy(update={"strength": _CLOSE})}
     )
+    return Recipe(f"{recipe.name}, strength {_CLOSE:g}", close)

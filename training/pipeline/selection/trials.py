@@ -23,8 +23,12 @@ from valence.training.data import text_copies
 from valence.training.data.batches import EncodedTexts
 from valence.training.data.preparation import Prepared, RawData, encode_splits
 from valence.training.data.split import Split, Splits
-from valence.training.distillation import transfer_set
+from valence.training.data.unlabelled import select_for_teacher
+from valence.training.distillation import live_answers, transfer_set
+from valence.training.embeddings.word_vectors import WordVectors
 from valence.training.linear.ngram_model import MANY_DEV_TEXTS, fit_ngram_model
+from valence.training.linear.word_parts import load_ngram_vectors
+from valence.training.metrics.predictions import Floats
 from valence.training.pipeline.selection.recipes import Recipe
 from valence.training.runtime.run import Run
 from valence.training.trainer import loop, network
@@ -47,6 +51,8 @@ class Answers:
     seconds: float
     microseconds: tuple[float, float]
     """What one text costs the engine of the n-grams, and that of the network."""
+    teacher: Floats | None = None
+    """Probabilities ``(N, K)`` of the encoder that alone has taught the network, if one has."""
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -85,7 +91,7 @@ def _make_fold(texts: Sequence[Example], judged: NDArray[np.bool_]) -> Fold:
 
 def try_recipe(recipe: Recipe, raw: RawData, folds: Sequence[Fold], run: Run) -> Iterator[Answers]:
     """The answers of ``recipe`` in each of ``folds``; ``raw`` has all texts but the test texts."""
-    configuration = recipe.configuration
+    configuration = recipe.settled
     for splits, name in folds:
         started = time.perf_counter()
         material = replace(
@@ -97,19 +103,27 @@ def try_recipe(recipe: Recipe, raw: RawData, folds: Sequence[Fold], run: Run) ->
                 cache=run.workspace.corpora,
                 reporter=run.reporter,
             ),
+            teacher_texts=select_for_teacher(
+                raw.unlabelled, configuration.distillation, splits, reporter=run.reporter
+            ),
         )
         prepared = encode_splits(material, configuration, run)
         judged = prepared.held_out[name]
         trained = None
+        columns = (
+            network.load_word_vectors(configuration, prepared, run) if recipe.has_network else None
+        )
+        taught = _teach(configuration, prepared, columns, run)
         if recipe.has_network:
-            trained = _train_network(configuration, prepared, run, is_final=name == "dev")
-        # the n-grams learn the labels; a network may learn from a teacher
-        assert isinstance(prepared.train, EncodedTexts)  # noqa: S101 - streamed texts are refused
+            trained = _train_network(configuration, taught, columns, run, is_final=name == "dev")
         assert configuration.ngrams is not None  # noqa: S101 - every recipe has n-grams
-        learnt = prepared.train
+        # beside a network, n-grams learn the labels, whatever a teacher says
+        learnt = (prepared if recipe.has_network else taught).train
+        assert isinstance(learnt, EncodedTexts)  # noqa: S101 - streamed texts are refused
         if name == "test":  # few dev texts are learnt, as in the final training
-            learnt = EncodedTexts.joined([prepared.train, prepared.held_out["dev"]])
-        ngrams = fit_ngram_model(learnt, prepared.vocabulary, configuration.ngrams)
+            learnt = EncodedTexts.joined([learnt, prepared.held_out["dev"]])
+        vectors = load_ngram_vectors(configuration, prepared.vocabulary, run)
+        ngrams = fit_ngram_model(learnt, prepared.vocabulary, configuration.ngrams, vectors)
         seconds, size = time.perf_counter() - started, len(prepared.vocabulary)
         yield Answers(
             ngrams.compute_logits(judged),
@@ -124,6 +138,7 @@ def try_recipe(recipe: Recipe, raw: RawData, folds: Sequence[Fold], run: Run) ->
                     FittedClassifier(trained, None, size), prepared.vocabulary, judged
                 ),
             ),
+            _ask_teacher(configuration, prepared, splits.of(name), run),
         )
 
 
@@ -133,17 +148,39 @@ def remove_checkpoints(configuration: Configuration, run: Run) -> None:
         path.unlink(missing_ok=True)
 
 
+def _teach(
+    configuration: Configuration, prepared: Prepared, columns: WordVectors | None, run: Run
+) -> Prepared:
+    """``prepared`` with what the teachers of ``configuration`` say of its texts, if it has any."""
+    if configuration.distillation is None:
+        return prepared
+    found = transfer_set.make_transfer_set(configuration, prepared, columns, run)
+    return found.apply_to(prepared, configuration, run.reporter)
+
+
 def _train_network(
-    configuration: Configuration, prepared: Prepared, run: Run, *, is_final: bool
+    configuration: Configuration,
+    prepared: Prepared,
+    columns: WordVectors | None,
+    run: Run,
+    *,
+    is_final: bool,
 ) -> TrainedNetwork:
-    columns = network.load_word_vectors(configuration, prepared, run)
-    if configuration.distillation is not None:
-        taught = transfer_set.make_transfer_set(configuration, prepared, columns, run)
-        prepared = taught.apply_to(prepared, configuration, run.reporter)
     key = network.run_key(configuration, prepared.identity, prepared.vocabulary)
     part = "" if is_final else "fold-"
     checkpoint = run.workspace.runs / f"{configuration.name}-{part}{key}.safetensors"
     return network.train_network(configuration, prepared, columns, run=run, checkpoint=checkpoint)
+
+
+def _ask_teacher(
+    configuration: Configuration, prepared: Prepared, judged: Sequence[Example], run: Run
+) -> Floats | None:
+    """The probabilities of the one encoder that has taught the network; None for other teachers."""
+    settings = configuration.distillation
+    if settings is None or len(settings.encoders) != 1 or len(settings.teacher) != 1:
+        return None
+    answers = live_answers.make_answers(configuration, prepared, None, run)
+    return answers.probabilities([example.text for example in judged])
 
 
 def _measure_cost(fitted: FittedClassifier, words: Vocabulary, texts: EncodedTexts) -> float:

@@ -12,9 +12,14 @@ from valence.service.classifier import artifact
 from valence.service.errors import ConfigurationError
 from valence.training.cli import main as commands
 from valence.training.config.loader import load_configuration
-from valence.training.config.schema import Configuration
+from valence.training.config.schema import Configuration, UnlabelledTexts
+from valence.training.corpora.archive import FetchError
+from valence.training.data.preparation import load_texts
 from valence.training.data.split import split_by_hash
-from valence.training.pipeline.selection import selection, trials
+from valence.training.distillation import pairs
+from valence.training.embeddings import sentence_encoder
+from valence.training.pipeline.selection import recipes, selection, trials
+from valence.training.pipeline.selection.judgement import judge_recipe
 from valence.training.pipeline.selection.trials import FOLDS, split_folds
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
@@ -24,6 +29,11 @@ from valence.training.runtime.workspace import Workspace
 from tests.training.conftest import toy_examples
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def _small_vectors(encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "SOURCES", (str(encoder_folder),))
 
 
 @pytest.fixture
@@ -61,7 +71,14 @@ def test_the_choice_is_trained_and_explains_itself(
     assert chosen.chosen[0].startswith("best on these data: ")
     assert "macro-F1" in chosen.chosen[0]
     assert "microseconds a text" in chosen.chosen[0]
-    assert [line.partition(":")[0] for line in chosen.chosen[1:]] == ["linear", "network"]
+    assert [line.partition(":")[0] for line in chosen.chosen[1:]] == [
+        "linear",
+        "linear with static embeddings",
+        "linear, strength 100",
+        "linear with static embeddings, strength 100",
+        "network",
+    ]
+    assert "95 % interval" in chosen.chosen[0]
     # the toy has one telling word a text, which a network of three epochs does not learn better
     assert chosen.ngrams.alone or (chosen.ngrams.share or 0.0) > 0.0
 
@@ -73,6 +90,57 @@ def test_without_time_the_linear_model_is_the_answer(
     assert chosen.ngrams is not None
     assert chosen.ngrams.alone
     assert any("given up, the time was over" in line for line in chosen.chosen)
+
+
+@pytest.mark.usefixtures("near_words")
+def test_unlabelled_texts_have_a_teacher(
+    configured: Callable[..., Configuration],
+    run: Run,
+    encoder_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recipes, "MINILM", str(encoder_folder))
+    monkeypatch.setattr(recipes, "_COPIES", 1)
+    monkeypatch.setattr(pairs, "_MAX_STEPS", 2)
+    path = tmp_path / "more.csv"
+    path.write_text("\n".join(["text", *(f"One more great shop {n}." for n in range(9))]))
+    base = configured().model_copy(update={"unlabelled": UnlabelledTexts(files=(str(path),))})
+    leader = recipes.list_linear_recipes(base, "balanced", texts=400)[1]
+    taught = next(
+        one
+        for one in recipes.list_further_recipes(leader, "balanced", texts=400)
+        if one.configuration.distillation is not None
+    )
+    raw = load_texts(base, run)
+    fold = split_folds(raw.splits)[:1]
+    (answers,) = trials.try_recipe(taught, raw, fold, run)
+    assert answers.network is None
+    assert answers.teacher is not None
+    assert answers.teacher.shape == answers.ngrams.shape
+    assert any("9 unlabelled" in line for line in run.reporter.said)  # type: ignore[attr-defined]
+    judged = judge_recipe(taught, [answers])
+    assert judged.configuration.unlabelled is not None
+    assert judged.title.startswith("linear with static embeddings model, taught by ")
+    # without a teacher, nothing reads them
+    assert judge_recipe(leader, [answers]).configuration.unlabelled is None
+    assert [one.name for one in recipes.list_further_recipes(leader, "fast", texts=400)] == []
+
+
+def test_without_an_encoder_the_other_recipes_are_tried(
+    configured: Callable[..., Configuration], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without a network cannot fetch one."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise FetchError("the package index does not answer")
+
+    monkeypatch.setattr(sentence_encoder, "encode_words", refuse)
+    chosen = selection.choose_configuration(configured(), run, quality="balanced")
+    assert "linear with static embeddings: given up, the package index does not answer" in (
+        chosen.chosen
+    )
+    assert any(line.startswith("network: ") for line in chosen.chosen)
 
 
 def train(*arguments: object) -> Result:
@@ -100,12 +168,26 @@ def test_a_file_is_trained_fast(workspace: Workspace, table: Path) -> None:
     assert written.as_json() == manifest.training.configuration
 
 
+def test_all_texts_are_learnt_if_the_test_is_elsewhere(workspace: Workspace, table: Path) -> None:
+    result = train(
+        *(table, "--quality", "fast", "--no-test", "--class-weights", "balanced"),
+        *("--workspace", workspace.root, "--no-track"),
+    )
+    manifest = artifact.load(store.find_model(result.stdout.strip())).manifest
+    assert manifest.training.configuration["data"]["class_weights"] == "balanced"  # type: ignore[index, call-overload]
+    assert set(manifest.training.splits) == {"train", "dev"}
+    assert sum(manifest.training.splits.values()) == len(toy_examples())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--quality", "superb"], "'superb': give fast, balanced, best"),
         (["--quality", "fast"], "a configuration has its settings"),
         (["--minutes", "3"], "a configuration has its settings"),
+        (["--unlabelled", "more.csv"], "a configuration has its settings"),
+        (["--class-weights", "balanced"], "a configuration has its settings"),
+        (["--no-test"], "a configuration has its settings"),
     ],
 )
 def test_a_quality_that_means_nothing_is_refused(arguments: list[str], message: str) -> None:

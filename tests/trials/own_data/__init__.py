@@ -1,0 +1,1 @@
+"""Trials of `valence train` on public texts with few labels, beside simpler models."""
