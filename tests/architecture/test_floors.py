@@ -55,7 +55,12 @@ FLOORS = {
         ),
         ("service/sampling",),
         ("service/inference", "service/score"),
-        ("service/inference/reload", "service/inference/shadow", "service/estimator"),
+        (
+            "service/inference/reload",
+            "service/inference/shadow",
+            "service/estimator",
+            "service/cluster",
+        ),
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
         (

@@ -25,6 +25,8 @@ COMPOSE = Path(sys.executable).parent / "docker-compose"
 
 def config(*files: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Return how Compose understands its file."""
+    if not COMPOSE.exists():
+        pytest.skip("Compose has no wheel for this machine")
     named = [part for file in files for part in ("--file", str(file))]
     return subprocess.run(
         [COMPOSE, *named, "config", "--format", "json"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,10 @@ def test_a_sample_that_is_wanted_is_in_the_database_alone(
     with serving(bento, cwd=scratch, home=scratch / "home", **settings) as server:
         texts = [f"good {CANARY} {number}" for number in range(40)]
         httpx.post(f"{server.url}/v1/classify", json={"texts": texts}, timeout=30)
+        deadline = time.monotonic() + 30
+        # it is kept after the answer
+        while not find_canary(scratch) and time.monotonic() < deadline:
+            time.sleep(0.1)
     found = find_canary(scratch)
     assert found
     assert all(name.startswith("feedback.db") for name in found), found
