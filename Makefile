@@ -67,7 +67,7 @@ IMAGE = valence$(if $(filter training,$(VARIANT)),-training):latest
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: audit converge engines lock manifests own-data smoke-image trial wheel sanitize kernel-arm
+.PHONY: audit converge docs-test engines lock manifests own-data smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -148,6 +148,10 @@ examples: $(BASE) ## Run the examples of recurrent networks, and draw the pictur
 		echo "$$file"; $(BIN)/python "$$file"; done; \
 	test -n "$$ran" || { printf '%s\n' "ONLY=$$GIVEN_ONLY: no file of examples/recurrent_networks" >&2; exit 2; }
 
+docs-test: export OMP_NUM_THREADS := 1
+docs-test: $(DEVELOPMENT) $(VENV)/.notebooks ## Run the notebooks in examples/ and every snippet of the documents
+	$(BIN)/python -m pytest -m "slow or not slow" tests/docs tests/examples
+
 bento: $(BASE) ## Package the service with the models that it would serve; with VALENCE_MODEL_SOURCE without
 	@$(if $(VALENCE_MODEL_SOURCE),,$(call train_missing,MODELS))
 	$(VALENCE) bento
@@ -156,7 +160,7 @@ image: bento ## Build the container image TAG; VARIANT=gpu, store, feedback or t
 	deploy/image/build.sh "$${GIVEN_VARIANT:-cpu}" "$${GIVEN_TAG:-$(IMAGE)}"
 
 clean: ## Remove environments and all that was built; .valence stays
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-engines $(VENV)-lock $(VENV)-mlserver $(VENV)-policies build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-engines $(VENV)-lock $(VENV)-mlserver $(VENV)-policies $(VENV)-wheel build dist *.egg-info
 	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +
 	find service -name '*.so' -exec rm -f {} +
@@ -204,16 +208,20 @@ trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers 
 own-data: $(DEVELOPMENT) ## Train with few labels of the public texts in DATA=FOLDER, beside simpler models, into docs/measured/own-data.md
 	@$(call arguments,ARGS) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.own_data "$$GIVEN_DATA" "$$@"
 
-# The files of a wheel have times and modes, and setuptools would take what an earlier build left in build/.
-# So that the same sources give the same bytes, those are fixed, and this is removed.
 converge: $(DEVELOPMENT) ## Promote and roll back on three servers, by a store on disk and by a bucket, and print the seconds
 	@$(call train_missing,MODEL)
 	$(BIN)/python -m tests.trials.convergence $(call option,--rounds,ROUNDS)
 
+# The files of a wheel have times and modes, and setuptools would take what an earlier build left in build/.
+# So that the same sources give the same bytes, those are fixed, and this is removed. On Linux auditwheel names
+# the oldest systems that the wheel runs on, and refuses one that needs libraries which they do not have.
 wheel: export SOURCE_DATE_EPOCH ?= 315532800
-wheel: $(BIN)/python ## Build the package with its native engine into dist/
-	rm -rf build/lib* build/bdist* build/temp*
-	umask 022 && $(PIP) wheel --no-deps --wheel-dir dist .
+wheel: $(VENV)-wheel/.installed ## Build the package with its native engine into dist/
+	rm -rf build/lib* build/bdist* build/temp* build/wheel
+	umask 022 && $(PIP) wheel --no-deps --wheel-dir build/wheel .
+	@mkdir -p dist
+	$(if $(filter Linux,$(shell uname -s)),PATH="$$PWD/$(VENV)-wheel/bin:$$PATH" auditwheel repair \
+		--wheel-dir dist,cp) build/wheel/*.whl $(if $(filter Linux,$(shell uname -s)),,dist)
 
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
 	tests/service/inference/engines/kernel/paths.sh sanitize
@@ -274,7 +282,7 @@ $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(BASE)
 
 $(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store \
 	$(VENV)/.grpc $(VENV)/.feedback
-$(VENV)/.chaos: $(DEVELOPMENT)
+$(VENV)/.chaos $(VENV)/.notebooks: $(DEVELOPMENT)
 
 # what is tested on engines of data
 ENGINES = 'valence[mlflow]' 'valence[ray]' 'valence[spark]' 'valence[train]'

@@ -41,7 +41,6 @@ from valence.service.api.v1 import (
 )
 from valence.service.feedback.group_writer import GroupWriter
 from valence.service.feedback.prediction_id import Issuer
-from valence.service.inference.admission import LARGE_BODY
 from valence.service.inference.models import Models, Phase
 from valence.service.inference.reload.reloads import Reloads
 from valence.service.observability import tracing
@@ -214,11 +213,8 @@ class Application:
                 response = failed
             finally:
                 body.unwatch()
-            added = [
-                *exchange.headers,
-                *(exchange.route.headers if exchange.route else API_HEADERS),
-            ]
-            outcome = exchange.outcome
+            added, outcome = exchange.headers, exchange.outcome
+            added += exchange.route.headers if exchange.route else API_HEADERS
             if outcome.prediction_id:
                 added.append((_PREDICTION_ID, outcome.prediction_id.encode()))
             elif outcome.answers:
@@ -282,9 +278,9 @@ class Application:
         caller.admit()
 
     def _require_room(self, body: bytes) -> None:
-        """Raise :class:`Overloaded` if ``body`` is large and the default model has no room."""
+        """Raise :class:`Overloaded` if the default model has no room for the large ``body``."""
         models = self.context.models
-        if len(body) > LARGE_BODY and models.phase is Phase.SERVING:
+        if models.phase is Phase.SERVING:
             models.get().admission.require_room_for_body(
                 body, within_seconds=self.context.settings.request_timeout_seconds
             )

@@ -227,7 +227,7 @@ def _make_document(text: str, ids: WordIds, unknown: int, tokens: int) -> Docume
     used = len(ids)
     # a misspelled word is unknown, and has the id of the word that it is read as
     unreadable = unknown == used and not ids.any()
-    return Document(ids, Usage(len(text), tokens, used, unknown, unreadable=bool(unreadable)))
+    return Document(ids, Usage(len(text), tokens, used, unknown, 1, unreadable))
 
 
 def _concatenate(pieces: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:

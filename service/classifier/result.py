@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
+import pydantic_core
 from pydantic import Field
 from valence.service.classifier.classifier import Prediction, Usage
+from valence.service.inference.engines.kernel.extension import find_class
 
 UNCERTAIN = "uncertain"
 """The label of a text without a likely enough label; its ``labels`` are empty then."""
@@ -59,16 +61,22 @@ def format_judgement(
     all. If :func:`find_doubt` finds a reason, the label is :data:`UNCERTAIN`, ``reason`` has the
     reason, and the scores stay.
     """
-    label, probabilities, polarity, given_labels, outside, _ = prediction
-    # sorting is stable, so ties keep the order of the labels, as in the choice of the label
-    ranked = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)
     reason = find_doubt(
         prediction,
-        probabilities[ranked[0]],
+        max(prediction.probabilities),
         usage,
         min_confidence=min_confidence,
         unreadable=unreadable,
     )
+    return _shape_judgement(labels, prediction, reason, top_k)
+
+
+def _shape_judgement(
+    labels: Sequence[str], prediction: Prediction, reason: Reason | None, top_k: int
+) -> dict[str, Any]:
+    label, probabilities, polarity, given_labels, outside, _ = prediction
+    # sorting is stable, so ties keep the order of the labels, as in the choice of the label
+    ranked = sorted(range(len(labels)), key=probabilities.__getitem__, reverse=True)
     scores = [
         {"label": labels[index], "score": probabilities[index]}
         for index in (ranked[:top_k] if top_k else ranked)
@@ -112,7 +120,12 @@ def format_result(
         min_confidence=min_confidence,
         unreadable=unreadable,
     )
-    formatted["usage"] = {
+    formatted["usage"] = _shape_usage(usage)
+    return formatted
+
+
+def _shape_usage(usage: Usage) -> dict[str, Any]:
+    return {
         "characters": usage.characters,
         "tokens": usage.tokens,
         "tokens_used": usage.tokens_used,
@@ -120,4 +133,34 @@ def format_result(
         "truncated": usage.truncated,
         "windows": usage.windows,
     }
-    return formatted
+
+
+class ResultWriter:
+    """Writes the results of a model with ``labels`` as JSON, as :func:`format_result` shapes them.
+
+    The kernel writes the same bytes in a fifth of the time, where it was built.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = tuple(labels)
+        names = {label: pydantic_core.to_json(label) for label in (*self._labels, UNCERTAIN)}
+        native = find_class("ResultWriter")
+        self._native: Any = native and native([names[label] for label in self._labels], names)
+
+    def write(
+        self,
+        answers: list[tuple[Prediction, Usage]],
+        reasons: list[Reason | None],
+        *,
+        top_k: int = 0,
+    ) -> bytes:
+        """The results with commas between them; ``reasons`` are those of :func:`find_doubt`."""
+        if self._native is not None:
+            written: bytes = self._native.write(answers, reasons, top_k, UNCERTAIN)
+            return written
+        results = [
+            _shape_judgement(self._labels, prediction, reason, top_k)
+            | {"usage": _shape_usage(usage)}
+            for (prediction, usage), reason in zip(answers, reasons, strict=True)
+        ]
+        return pydantic_core.to_json(results)[1:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain, islice, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,16 @@ from valence.service.classifier.manifest import EmojiWords, Misspelled
 from valence.service.classifier.spelling import SpellingIndex
 from valence.service.classifier.tokenizer import Rules
 from valence.service.errors import ArtifactError
+from valence.service.inference.engines.kernel.extension import find_class
 from valence.service.pacing import background
 
 UNKNOWN = "<unk>"
 UNKNOWN_ID = 0
 # words that are looked at between two pauses of a thread in the background
 _PIECE = 1_024
+
+# signs that may follow a plain word; each is a token of its own there
+_SIGNS = ".,!?;"
 
 WordIds = NDArray[np.int32]
 
@@ -88,6 +92,27 @@ class Vocabulary:
             named_emoji=emoji == "named",
             rules=rules,
         )
+        self._native = self._make_native()
+
+    def _make_native(self) -> Any:
+        """What reads plain words in native code; None where the kernel was not built."""
+        encoder = find_class("Encoder")
+        if encoder is None:
+            return None
+        find = self._pieces.find
+        native: Any = encoder(
+            self._pieces,
+            self._pieces.by_hash,
+            len(self.words),
+            {sign: find(sign) for sign in _SIGNS},
+            number=find(tokenizer.NUMBER),
+            user=find(tokenizer.USER),
+        )
+        first = 0
+        for words_of_piece in background.cut(self.words, _PIECE):
+            native.add(words_of_piece, first)
+            first += len(words_of_piece)
+        return native
 
     def __len__(self) -> int:
         return len(self.words)
@@ -129,6 +154,11 @@ class Vocabulary:
 
         The vocabulary knows all tokens of most texts, and they need no array but the ids.
         """
+        if self._native is not None:
+            # the kernel reads plain words and numbers, and looks other pieces up in the cache
+            encoded = self._native.encode(text, max_tokens)
+            if encoded is not None:
+                return EncodedHead(*encoded)
         ids, tokens = self._find_ids(text, max_tokens)
         unknown = 0
         if ids and min(ids) <= UNKNOWN_ID:

@@ -61,7 +61,9 @@ class ScoreRequest(NamedTuple):
         charge: Callable[[int], None] | None,
     ) -> ScoreRequest:
         """The same request with these waits, memory and rate; cheaper than ``_replace``."""
-        return ScoreRequest(*self[:5], deadline, disconnect, self.scores, hold, charge)
+        return ScoreRequest._make(
+            (*self[:5], deadline, disconnect, self.scores, hold, charge, self.shadow)
+        )
 
 
 Answer = tuple[Prediction, Usage]
@@ -127,7 +129,7 @@ def sum_usages(usages: Sequence[Usage]) -> TotalUsage:
     """The sums of ``usages``, one for each text."""
     if len(usages) == 1:
         only = usages[0]
-        return TotalUsage(1, *only[:4], truncated_texts=int(only.truncated))
+        return TotalUsage(1, *only[:4], int(only.tokens_used < only.tokens))
     if not usages:
         return TotalUsage()
     # one column at a time: with a thousand texts, the sums hold the event loop

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
+import pydantic_core
 from valence.service.classifier.classifier import (
     Classifier,
     Document,
@@ -16,6 +17,7 @@ from valence.service.classifier.classifier import (
     Usage,
     require_finite,
 )
+from valence.service.classifier.result import ResultWriter
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import TextTooLong
 from valence.service.inference import long_texts, warm_up
@@ -69,6 +71,11 @@ class Scorer:
         self.manifest = classifier.manifest
         self.name = self.manifest.name
         self.version = self.manifest.version
+        self.results = ResultWriter(self.manifest.labels)
+        self.opening = pydantic_core.to_json(
+            {"model": {"name": self.name, "version": self.version}}
+        )[:-1]
+        """How an answer in JSON begins."""
         self.monitor: Monitor | None = None
         """Counts the answers, if the service is to watch them."""
         self.sampler: Sampler | None = None

@@ -10,8 +10,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterator, Sized
+from typing import Any, TypeVar
 
 # Linux has a priority for each thread. With a very low one, a thread that holds the interpreter's
 # lock would wait long for a core that other programs want too.
@@ -20,16 +20,7 @@ _MIN_PAUSE, _MAX_PAUSE = 0.0002, 0.002
 
 _thread = threading.local()
 
-Piece = TypeVar("Piece")
-Piece_co = TypeVar("Piece_co", covariant=True)
-
-
-class Sliceable(Protocol[Piece_co]):
-    """What has pieces: a list, a tuple or an array."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, key: Any, /) -> Piece_co: ...
+Whole = TypeVar("Whole", bound=Sized)
 
 
 def enter() -> None:
@@ -52,8 +43,9 @@ def pause() -> None:
         _thread.resumed = time.thread_time()
 
 
-def cut(whole: Sliceable[Piece], size: int) -> Iterator[Piece]:
-    """The pieces of ``whole``, ``size`` items each, with a pause after each of them."""
+def cut(whole: Whole, size: int) -> Iterator[Whole]:
+    """The pieces of a list, a tuple or an array, ``size`` items each, with a pause after each."""
+    sliceable: Any = whole
     for start in range(0, len(whole), size):
-        yield whole[start : start + size]
+        yield sliceable[start : start + size]
         pause()

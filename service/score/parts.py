@@ -23,6 +23,8 @@ from valence.service.score.texts import Scores, TextScorer
 if TYPE_CHECKING:
     import pyarrow
 
+# most values: the writer of CSV writes them as they are
+_PLAIN = frozenset({str, float, int, type(None)})
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
@@ -44,15 +46,14 @@ class Layout:
         """A part of the file."""
         if self.form == "parquet":
             return self._encode_table(part, scores)
-        added = tuple(self.added.values())
-        rows = [
-            row | dict(zip(added, values, strict=True))
-            for row, values in zip(part.to_rows(), scores, strict=True)
-        ]
+        pairs = zip(part.to_rows(), scores, strict=True)
         if self.form == "jsonl":
+            added = tuple(self.added.values())
+            rows = (row | dict(zip(added, values, strict=True)) for row, values in pairs)
             return b"".join(map(_encode_json, rows))
+        columns = self.columns
         return _encode_delimited(
-            ([row.get(name) for name in self._names()] for row in rows), self.form
+            ([*map(row.get, columns), *values] for row, values in pairs), self.form
         )
 
     def join(self, parts: Sequence[Path], out: Path, *, gz: bool) -> None:
@@ -151,7 +152,9 @@ def _encode_delimited(rows: Iterator[Sequence[Any]] | Sequence[Sequence[Any]], f
     lines = _Lines()
     # the writer puts the characters of its line end in quotes, and each row is one call of `write`
     writer = csv.writer(lines, delimiter=DELIMITERS[form], lineterminator="\r\n")
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows(
+        [value if type(value) in _PLAIN else _cell(value) for value in row] for row in rows
+    )
     return "".join(lines).encode()
 
 

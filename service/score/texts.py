@@ -87,6 +87,10 @@ class TextScorer:
     def _encode(self, text: str | Fault) -> WindowedText | Fault:
         if isinstance(text, Fault):
             return text
+        if self.options.truncation == "head":
+            # needs no array but the ids, and leaves out what the model does not read
+            ids, usage = self.classifier.encode_head(text)
+            return WindowedText((ids,), (1,), usage, ())
         try:
             return self.classifier.encode_windows(text, self.options.truncation)
         except TextTooLong as error:

@@ -9,6 +9,10 @@ from typing import Any
 from valence.service.sources.file_tree import FileTree
 from valence.service.sources.source import AliasMoved
 
+CARD = "report/MODEL_CARD.md"
+"""The model card in a version, as training writes it."""
+# by which the Hub finds models
+_METADATA = b"---\nlibrary_name: valence\npipeline_tag: text-classification\n---\n\n"
 # the statuses of the Hub for a commit on another one than the last
 _CONFLICTS = (409, 412)
 
@@ -25,8 +29,13 @@ class HubRepository(FileTree):
         return None if found.sha is None else str(found.sha)
 
     def write_version(self, name: str, version: str, folder: Path, files: Sequence[str]) -> None:
-        """Write ``files`` in one commit."""
-        contents = {self._path(name, version, file): folder / file for file in files}
+        """Write ``files`` in one commit, and the model card as the page of the repository."""
+        contents: dict[str, Path | bytes] = {
+            self._path(name, version, file): folder / file for file in files
+        }
+        if CARD in files:
+            repository = "/".join(self.address.location.split("/")[:2])
+            contents[f"{repository}/README.md"] = _METADATA + (folder / CARD).read_bytes()
         self._commit(contents, f"Add {name}:{version}")
 
     def write_alias(self, name: str, alias: str, content: bytes, *, mark: str | None) -> None:

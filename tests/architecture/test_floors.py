@@ -87,7 +87,7 @@ FLOORS = {
         ("training/embeddings", "training/counterfactuals"),
         ("training/data",),
         ("training/linear", "training/labelling"),
-        ("training/checks", "training/trainer"),
+        ("training/trainer",),
         (
             "training/char_lm",
             "training/distillation",
@@ -97,6 +97,7 @@ FLOORS = {
         ),
         (
             "training/active_learning",
+            "training/checks",
             "training/evaluation/assessment",
             "training/tracking",
             "training/pipeline/gate",

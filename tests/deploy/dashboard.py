@@ -117,8 +117,7 @@ def _annotations() -> Iterator[dict[str, Any]]:
             "datasource": _SOURCE,
             "enable": True,
             "iconColor": colour,
-            "expr": expression,
-            "step": "60s",
+            "target": {"refId": "Anno", "expr": expression, "interval": "60s"},
             "titleFormat": title,
         }
 

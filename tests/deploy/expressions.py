@@ -118,7 +118,7 @@ def of_dashboard(dashboard: Path) -> Iterator[tuple[str, str]]:
         for target in panel.get("targets", ()):
             yield f"dashboard: {panel['title']}", _filled(target["expr"])
     for annotation in drawn["annotations"]["list"]:
-        yield f"dashboard: {annotation['name']}", _filled(annotation["expr"])
+        yield f"dashboard: {annotation['name']}", _filled(annotation["target"]["expr"])
 
 
 def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:

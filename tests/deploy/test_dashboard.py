@@ -120,9 +120,9 @@ def test_job_and_namespace_are_all_at_first(drawn):
 
 def test_alerts_and_new_versions_are_marked(drawn):
     alerts, versions = drawn["annotations"]["list"]
-    assert "ALERTS" in alerts["expr"]
+    assert "ALERTS" in alerts["target"]["expr"]
     assert alerts["titleFormat"] == "{{alertname}}"
-    assert "valence_model_info" in versions["expr"]
+    assert "valence_model_info" in versions["target"]["expr"]
     assert "{{version}}" in versions["titleFormat"]
 
 

@@ -14,6 +14,7 @@ FILES = {
     "pip": ("pyproject.toml", "*.txt"),
     "npm": ("package-lock.json",),
     "docker": ("Dockerfile",),
+    "github-actions": (".github/workflows/*.yml",),
     "docker-compose": ("compose.yaml",),
 }
 

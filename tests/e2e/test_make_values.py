@@ -63,7 +63,7 @@ def make(tmp_path: Path) -> Make:
         ".venv/." + name
         for name in (
             *("base", "tracking", "hub", "development", "chaos", "search", "checks"),
-            *("mlflow", "store", "feedback", "grpc"),
+            *("mlflow", "store", "feedback", "grpc", "notebooks"),
         )
     ]
     for stamp in [*stamps, ".venv-bench/.installed", ".venv-engines/.installed"]:
@@ -231,7 +231,7 @@ def test_an_interpreter_may_have_any_path(make: Make, tmp_path: Path, value: str
 
 
 @pytest.mark.parametrize(
-    "name", ["audit", "bench", "docs", "engines", "lock", "mlserver", "policies"]
+    "name", ["audit", "bench", "docs", "engines", "lock", "mlserver", "policies", "wheel"]
 )
 def test_commands_of_another_environment_are_whole(name):
     """A comma in a function of make cuts a command in two."""

@@ -123,7 +123,7 @@ def test_three_commands_train_evaluate_and_serve_any_encoding(
     verdict = json.loads(next((tmp_path / "work" / "verdicts").glob("*.json")).read_text())
     assert verdict["held_out_texts"] > 80
 
-    evaluated = training("evaluate", "urteile", "--data", str(folder / "a.csv"), *columns)
+    evaluated = training("evaluate", "urteile", "--data", str(folder / "a.csv"), *columns, "--json")
     judged = json.loads(evaluated.stdout)
     (scores,) = judged.values()
     assert scores["labels"] == ["gut", "mäßig", "übel"]
@@ -163,7 +163,7 @@ def test_a_multi_label_model_is_served_with_its_thresholds(
     assert trained.stdout.startswith("tags:")
 
     # columns and separator come from the training
-    evaluated = training("evaluate", "tags", "--data", str(path))
+    evaluated = training("evaluate", "tags", "--data", str(path), "--json")
     (scores,) = json.loads(evaluated.stdout).values()
     assert scores["task"] == "multi_label"
     assert scores["macro_f1"] > 0.9

@@ -7,11 +7,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from valence.service.score.tables import TableScorer
 
 from tests.support.tiny_models import WORDS
 
@@ -48,6 +50,24 @@ def assert_equal_scores(found: pa.Table, expected: pa.Table) -> None:
     for name in expected.column_names:
         left, right = (table.column(name).combine_chunks() for table in (found, expected))
         assert left.equals(right), name
+
+
+_calls = 0
+
+
+@dataclass(frozen=True)
+class DyingScorer(TableScorer):
+    """A scorer whose first process that scores a third table is killed there; ``mark`` tells so."""
+
+    mark: str = ""
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        global _calls  # noqa: PLW0603 - the process counts, whatever object is sent to it
+        _calls += 1
+        if _calls == 3 and not Path(self.mark).exists():
+            Path(self.mark).write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(table)
 
 
 def find_processes(mark: str, *, within: int | None = None) -> list[int]:

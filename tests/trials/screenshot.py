@@ -1,8 +1,10 @@
 """``python -m tests.trials.screenshot``: pictures of the pages.
 
 A server must run at ``--url`` (``make serve``), and Chromium must be installed. Without ``--all``
-it is the picture of the playground for README.md. ``--all FOLDER`` takes every page at four widths,
-light and dark, and ends with 1 if an element is wider than its page.
+it is the picture of the playground for README.md. ``--all FOLDER`` takes every page and every
+report at four widths, light and dark, and ends with 1 if an element is wider than its page, or a
+table of a report wider than its box. ``--reports FOLDER`` takes the reports alone, and needs no
+server.
 """
 
 from __future__ import annotations
@@ -10,11 +12,14 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.report_pages import write_reports
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "playground.png"
 TEXT = "I loved every minute of it, and I did not expect to. The sound, though, was terrible."
@@ -36,6 +41,9 @@ _OVERFLOWS = """() => [...document.body.querySelectorAll("*")].filter((one) => {
     (getComputedStyle(node).overflowX !== "visible" || scrolled(node.parentElement));
   return one.getBoundingClientRect().right > innerWidth + 1 && !scrolled(one.parentElement);
 }).map((one) => one.outerHTML.slice(0, 120))"""
+# A table of a report that is wider than its box, which then has to be scrolled.
+_SCROLLED = """() => [...document.querySelectorAll(".scroll")].filter(
+  (one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText.slice(0, 60))"""
 
 
 def classify(page: Page, text: str) -> None:
@@ -69,6 +77,31 @@ def take_all(browser: Browser, url: str, folder: Path) -> Iterator[str]:
                 for found in page.evaluate(_OVERFLOWS):
                     yield f"{name} at {width} px, {scheme}: {found}"
             page.close()
+
+
+def take_reports(browser: Browser, folder: Path) -> Iterator[str]:
+    """Save every report at every width into ``folder``; yields what is wider than its box."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as written:
+        reports = write_reports(Path(written))
+        for scheme in SCHEMES:
+            for width in WIDTHS:
+                page = browser.new_page(
+                    viewport={"width": width, "height": HEIGHT}, color_scheme=scheme
+                )
+                page.set_default_timeout(_SECONDS * 1_000)
+                for name, path in reports.items():
+                    page.goto(path.as_uri())
+                    picture = folder / f"report-{name}-{width}-{scheme}.png"
+                    page.screenshot(path=str(picture), full_page=True)
+                    for found in find_overflows(page):
+                        yield f"report {name} at {width} px, {scheme}: {found}"
+                page.close()
+
+
+def find_overflows(page: Page) -> list[str]:
+    """What is wider than the page, and the tables that are wider than their boxes."""
+    return [*page.evaluate(_OVERFLOWS), *page.evaluate(_SCROLLED)]
 
 
 def _show_pages(page: Page, url: str) -> Iterator[str]:
@@ -109,6 +142,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=PICTURE)
     parser.add_argument("--scheme", choices=SCHEMES, default="light")
     parser.add_argument("--all", type=Path, metavar="FOLDER")
+    parser.add_argument("--reports", type=Path, metavar="FOLDER")
     given = parser.parse_args()
     url = given.url.rstrip("/")
     browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -117,10 +151,12 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=OPTIONS)
         try:
-            if given.all is None:
+            if given.all is None and given.reports is None:
                 take_picture(browser, url, given.out, given.scheme)
                 return 0
-            overflows = list(take_all(browser, url, given.all))
+            overflows = list(take_reports(browser, given.reports or given.all))
+            if given.all is not None:
+                overflows += take_all(browser, url, given.all)
         finally:
             browser.close()
     sys.stdout.writelines(f"{line}\n" for line in overflows)

@@ -1,16 +1,20 @@
-"""Write the findings: JSON for programs, Markdown for people, and a table of suspects."""
+"""Write the findings: JSON for programs, a page and Markdown for people, a table of suspects."""
 
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel, ConfigDict
 from valence.service.files.atomic_write import replace_file, write_file
-from valence.training.checks.finding import Finding, locate
+from valence.training.checks.finding import Finding, Severity, locate
 from valence.training.checks.suite import Checked
+from valence.training.report.environment import make_environment
 
 JSON, MARKDOWN, SUSPECTS = "findings.json", "findings.md", "suspects.csv"
+PAGE = "findings.html"
 _PLACES_SHOWN = 20
 
 
@@ -28,11 +32,13 @@ def write_report(folder: Path, checked: Checked, *, name: str, texts: int) -> No
     """Write the findings about the ``texts`` texts of the model ``name`` into ``folder``.
 
     The table of suspects quotes the texts, because the person who corrects labels must read them.
-    The other two files quote no text.
+    The other files quote no text.
     """
     report = Report(name=name, texts=texts, findings=checked.findings)
     write_file(folder / JSON, report.model_dump_json(indent=2) + "\n")
     write_file(folder / MARKDOWN, _markdown(report))
+    suspects = SUSPECTS if checked.suspects else ""
+    write_file(folder / PAGE, render_html(report, suspects=suspects).encode(errors="replace"))
     # of a row's parts none is a formula to a spreadsheet that opens the file: see _plain
     with (
         replace_file(folder / SUSPECTS) as unfinished,
@@ -52,6 +58,20 @@ def write_report(folder: Path, checked: Checked, *, name: str, texts: int) -> No
                     _plain(one.example.text),
                 )
             )
+
+
+def render_html(report: Report, *, suspects: str) -> str:
+    """The page; ``suspects`` is the name of the file with the likeliest wrong labels, if any."""
+    severities = Counter(one.severity for one in report.findings)
+    return (
+        make_environment(escaped=True)
+        .get_template("checks.html.jinja")
+        .render(
+            report=report,
+            counts={name: severities[name] for name in get_args(Severity)},
+            suspects=suspects,
+        )
+    )
 
 
 def _plain(value: str) -> str:

@@ -11,6 +11,7 @@ from valence.training.cli.options import (
     WORKSPACE,
     ConfigurationArgument,
     DataOptions,
+    JsonOption,
     WorkspaceOption,
 )
 from valence.training.cli.parameters import expand_options
@@ -40,6 +41,7 @@ class CheckOptions:
             "--quick", help="Leave out the checks that take long: languages, wrong labels."
         ),
     ] = False
+    as_json: JsonOption = False
     workspace: WorkspaceOption = WORKSPACE
 
 
@@ -71,13 +73,14 @@ def check(
     folder = suite.report_folder(options.workspace, chosen.name)
     report.write_report(folder, checked, name=chosen.name, texts=len(loaded.examples))
     reporter.console.print(_make_table(checked.findings))
-    reporter.say(f"reports: {folder / report.MARKDOWN}, {folder / report.JSON}")
     if checked.suspects:
         reporter.say(
             f"{folder / report.SUSPECTS} quotes {len(checked.suspects):,} texts to be corrected"
         )
-    for finding in checked.findings:
-        typer.echo(finding.model_dump_json(exclude={"places"}))
+    reporter.say(f"report: {folder / report.PAGE} (and .md and .json)")
+    if options.as_json:
+        for finding in checked.findings:
+            typer.echo(finding.model_dump_json(exclude={"places"}))
     if checked.errors:
         raise typer.Exit(1)
 

@@ -15,6 +15,7 @@ from valence.training.cli.options import (
     WORKSPACE,
     EncodingOption,
     EngineOption,
+    JsonOption,
     ModelArgument,
     QuotingOption,
     WorkspaceOption,
@@ -114,12 +115,17 @@ class EvaluateOptions:
     ] = None
     errors: Annotated[int, typer.Option(min=0, help="Number of worst mistakes in the file.")] = 100
     show_errors: Annotated[
-        bool, typer.Option("--show-errors", help="Print the worst mistakes too, with their texts.")
+        bool,
+        typer.Option(
+            "--show-errors",
+            help="Print the worst mistakes with their texts, and quote them in the page.",
+        ),
     ] = False
     engine: EngineOption = "auto"
     baselines: Annotated[
         bool, typer.Option(help="Without --data: score a linear model (and VADER) too.")
     ] = True
+    as_json: JsonOption = False
     workspace: WorkspaceOption = WORKSPACE
 
 
@@ -159,6 +165,7 @@ def evaluate(model: ModelArgument, *, texts: TextOptions, options: EvaluateOptio
             options.against,
             with_baselines=options.baselines,
             mistakes=options.errors,
+            quoted=options.show_errors,
         ),
         Run(workspace, reporter),
         read_texts=read_texts if texts.data else None,
@@ -168,7 +175,8 @@ def evaluate(model: ModelArgument, *, texts: TextOptions, options: EvaluateOptio
     for part in tables.assessment(found.assessment):
         reporter.console.print(part, soft_wrap=isinstance(part, str))
     _print_mistakes(found.folder / stored_assessment.MISTAKES, reporter, shown=options.show_errors)
-    typer.echo(json.dumps(_make_json(found)))
+    if options.as_json:
+        typer.echo(json.dumps(_make_json(found)))
 
 
 def _print_mistakes(file: Path, reporter: Reporter, *, shown: bool) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from valence.training.cli.options import WORKSPACE, EngineOption, ModelArgument, WorkspaceOption
+from valence.training.cli.options import (
+    WORKSPACE,
+    EngineOption,
+    JsonOption,
+    ModelArgument,
+    WorkspaceOption,
+)
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
@@ -18,6 +24,7 @@ def faithfulness(
         str | None, typer.Option(help="Label whose texts are used.", show_default="the last label")
     ] = None,
     engine: EngineOption = "auto",
+    as_json: JsonOption = False,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Measure the explanations of a model: does deleting the words they name change the label?"""
@@ -34,4 +41,5 @@ def faithfulness(
         f"{found.random_fall:.3f}); completeness error {found.mean_completeness_error:.1e} in the "
         f"mean, {found.max_completeness_error:.1e} at most"
     )
-    typer.echo(found.model_dump_json())
+    if as_json:
+        typer.echo(found.model_dump_json())

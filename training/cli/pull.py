@@ -41,3 +41,4 @@ def pull(
         Reporter().say(f"the store holds what {address} names already")
     for version in change.versions:
         typer.echo(f"{name}:{version}")
+    Reporter().say(f"next: `valence serve --model {name}`")

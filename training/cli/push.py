@@ -33,3 +33,5 @@ def push(
         source_champion.promote_version(opened, pushed)
         Reporter().say(f"{pushed} is the champion; services that follow {opened.address} serve it")
     typer.echo(pushed)
+    if not promote:
+        Reporter().say(f"next: `valence promote {pushed} --source {opened.address}`")

@@ -89,7 +89,8 @@ def assessment(found: Assessment) -> Iterator[Table | str]:
     yield table
     table = Table("min_confidence", "coverage", "precision")
     for point in found.selective.at_threshold:
-        table.add_row(f"{point.threshold:.2f}", f"{point.coverage:.1%}", f"{point.precision:.1%}")
+        precision = f"{point.precision:.1%}" if point.coverage else "of no text"
+        table.add_row(f"{point.threshold:.2f}", f"{point.coverage:.1%}", precision)
     for wanted, reached in found.selective.at_precision.items():
         if reached is None:
             table.add_row("none", "", f"{float(wanted):.0%} is not reached")

@@ -163,6 +163,7 @@ def train(
         reporter.say(f"warning: {shortfall}, short of what {file} expects")
     _print_champion(chosen.name, trained.tag, reporter)
     typer.echo(trained.tag)
+    reporter.say(f"next: `valence evaluate {chosen.name}`, `valence serve --model {chosen.name}`")
 
 
 def _adapt_to_data(

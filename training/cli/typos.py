@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import typer
-from valence.training.cli.options import WORKSPACE, EngineOption, ModelArgument, WorkspaceOption
+from valence.training.cli.options import (
+    WORKSPACE,
+    EngineOption,
+    JsonOption,
+    ModelArgument,
+    WorkspaceOption,
+)
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 
 def typos(
-    model: ModelArgument, *, engine: EngineOption = "auto", workspace: WorkspaceOption = WORKSPACE
+    model: ModelArgument,
+    *,
+    engine: EngineOption = "auto",
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Measure how much a typing error in every tenth word lowers a model's dev figures."""
     from valence.training.evaluation import typo_robustness as measured
@@ -24,4 +34,5 @@ def typos(
         f"tenth word {found.with_typos:.4f}: {found.points:.2f} points less; tokens not in the "
         f"vocabulary {found.unknown:.1%} and {found.unknown_with_typos:.1%}"
     )
-    typer.echo(found.model_dump_json())
+    if as_json:
+        typer.echo(found.model_dump_json())

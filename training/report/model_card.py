@@ -62,8 +62,6 @@ def render_model_card(manifest: Manifest) -> str:
     """
     environment = make_environment(escaped=False)
     environment.filters["name"] = _escape_name
-    environment.filters["number"] = lambda count: f"{count:,}"
-    environment.filters["percent"] = lambda share: f"{share:.1%}"
     evaluations = read_evaluations(manifest)
     split = "test" if "test" in evaluations else next(iter(evaluations), None)
     code = manifest.training.language

@@ -16,6 +16,7 @@ from valence.service.files.atomic_write import write_file
 from valence.training.behaviour.capability import Capability
 from valence.training.metrics.scores import Evaluation
 from valence.training.report import plots
+from valence.training.report.confusions import list_confusions
 from valence.training.report.environment import make_environment
 from valence.training.trainer.checkpoint import Epoch
 
@@ -38,13 +39,13 @@ def write_training_report(
     main_split = "test" if "test" in evaluations else list(evaluations)[-1]
     main = evaluations[main_split]
     environment = make_environment(escaped=True)
-    environment.filters["percent"] = lambda share: f"{share:.1%}".replace("%", "\u202f%")
-    environment.filters["number"] = lambda count: f"{count:,}".replace(",", "\u202f")
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
     page = environment.get_template("report.html.jinja").render(
         manifest=manifest,
         main=main,
         single=manifest.task == "single_label",
+        row=_list_figures,
+        pairs=list_confusions(main),
         main_split=main_split,
         evaluations=evaluations,
         baselines=baselines,
@@ -59,3 +60,15 @@ def write_training_report(
         reliability=Markup(plots.plot_reliability(main)),  # noqa: S704
     )
     write_file(path, page)
+
+
+def _list_figures(name: str, split: str, scores: Evaluation) -> tuple[str, ...]:
+    """A row of the comparison with the baselines."""
+    figures = (scores.macro_f1, scores.macro_recall, scores.ece, scores.brier, scores.log_loss)
+    return (
+        name,
+        split,
+        f"{scores.count:,}",
+        f"{scores.accuracy:.1%}",
+        *(f"{figure:.4f}" for figure in figures),
+    )

@@ -53,8 +53,8 @@ class BodyLimits:
 class BodyReader:
     """Reads the body of one request, and accounts for the memory that the request holds.
 
-    ``require_room`` raises for a body that the model could not answer now; it is None when the
-    model is not known before the body is parsed.
+    ``require_room`` raises for a large body that the model could not answer now; it is None when
+    the model is not known before the body is parsed.
     """
 
     __slots__ = ("_headers", "_held_bytes", "_limits", "_receive", "_watch", "require_room")
@@ -91,11 +91,11 @@ class BodyReader:
         body = self._take_chunk(message)
         if message.get("more_body", False):
             body = await self._read_rest(body)
-        if len(body) > _LONG_PARSE_BYTES:
-            await Turns().give()
-        if self.require_room is not None:
-            self.require_room(body)
         if len(body) > LARGE_BODY:
+            if len(body) > _LONG_PARSE_BYTES:
+                await Turns().give()
+            if self.require_room is not None:
+                self.require_room(body)
             self._watch = CancelOnDisconnect(self._receive)
             self._watch.start()
         return body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
@@ -13,6 +12,7 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Logits
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
+from valence.service.inference.engines.kernel import extension
 from valence.service.pacing import background
 
 
@@ -104,7 +104,7 @@ def unavailable_reason() -> str | None:
 def kernel() -> ModuleType:
     """The compiled module, or :class:`ConfigurationError` where it was not built."""
     try:
-        return importlib.import_module("valence.service.inference.engines.kernel._kernel")
+        return extension.load_extension()
     except ImportError as error:
         raise ConfigurationError(
             "the native engine is not built for this Python "

@@ -1,7 +1,11 @@
-from hypothesis import example, given
+import functools
+import random
+
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from valence.service.classifier import tokenizer
-from valence.service.classifier.vocabulary import UNKNOWN_ID, Vocabulary
+from valence.service.classifier.vocabulary import UNKNOWN_ID, EncodedHead, Vocabulary
 
 WORDS = ("<unk>", "<user>", "<number>", "good", "do", "n't", "it", "'s", ".", "!!", ":)")
 # characters that the patterns distinguish, and every kind of white space
@@ -89,3 +93,97 @@ def test_the_size_of_the_cache_is_bounded() -> None:
         " ".join("good" * (count % 2) + "g" + "o" * count + "d" for count in range(99))
     )
     assert len(vocabulary._pieces) <= 4 * len(vocabulary)
+
+
+KNOWN = (
+    *("<unk>", "<url>", "<user>", "<number>", "good", "do", "ca", "n't", "it", "'s", "u.s.", "#"),
+    *(".", ",", "!", "?", "!!", "...", ":)", "xd", "d", "o", "i", "so", "soo", "www", "http", "10"),
+    *("us", "o'clock", "etc", "really", "friend", "a" * 24, "b" * 12, "abcdefghijklmnopqrstuvwxyz"),
+)
+# what the rules of the tokenizer have letters for, and everything around words
+STUFF = (
+    *("xD", "D:", "do;", "D;", "o.o", "T_T", "www.", "http://", "www.a.b", "U.S.", "e.g."),
+    *("don't", "DON'T", "n't", "it's", "o'clock", "@me", "#so", "a@b.c", "10", "1st", "w/o"),
+    *(
+        ":)",
+        ";)",
+        "8-)",
+        "<3",
+        "...",
+        "!!",
+        "?!",
+        ",",
+        ".",
+        ";",
+        "-",
+        "--",
+        "_",
+        "'",
+        '"',
+        "(",
+        ")",
+    ),
+    *("sooo", "SOOO", "freind", "goood", "aa", "AAA", "\x1c", "\x1f", "\x0b", "\x00", "\x7f", "\t"),
+)
+
+
+def draw_text(draw: random.Random) -> str:
+    parts = []
+    for _ in range(draw.randrange(12)):
+        kind = draw.random()
+        if kind < 0.5:
+            word = draw.choice(KNOWN)
+            parts.append(draw.choice((word, word.upper(), word.title())))
+        elif kind < 0.8:
+            parts.append(draw.choice(STUFF))
+        elif kind < 0.97:
+            parts.append("".join(map(chr, draw.choices(range(128), k=draw.randrange(1, 5)))))
+        else:
+            parts.append(draw.choice("\u00e9\u2019\u00a0\U0001f600\u6211\ud800"))
+        if draw.random() < 0.75:
+            parts.append(draw.choice((" ", " ", ", ", ". ", "! ", "? ", "; ", "\n", "!! ", ".")))
+    return "".join(parts)
+
+
+def find_misread(texts: int, *, seed: int) -> list[str]:
+    """Those of so many texts that :meth:`encode_head` reads in another way than the tokenizer."""
+    draw = random.Random(seed)
+    wrong = []
+    kinds = (Vocabulary(KNOWN), Vocabulary(KNOWN, misspelled="nearest"))
+    finders = [(vocabulary, functools.cache(vocabulary._pieces.find)) for vocabulary in kinds]
+    for number in range(texts):
+        text, limit = draw_text(draw), draw.choice((1, 4, 512))
+        vocabulary, find = finders[number % len(finders)]
+        signed = list(map(find, tokenizer.find_surfaces(text)))
+        head = signed[:limit]
+        unknown = sum(index <= UNKNOWN_ID for index in head)
+        found = vocabulary.encode_head(text, limit)
+        if (found.ids.tolist(), *found[1:]) != (list(map(abs, head)), unknown, len(signed)):
+            wrong.append(text)
+    return wrong
+
+
+def test_heads_are_read_as_the_tokenizer_reads_them() -> None:
+    assert find_misread(3_000, seed=1) == []
+
+
+@pytest.mark.slow
+def test_a_million_heads_are_read_as_the_tokenizer_does() -> None:
+    assert find_misread(1_000_000, seed=2) == []
+
+
+@settings(deadline=None)
+@given(
+    st.one_of(TELLING, st.text(st.characters(max_codepoint=127), max_size=40)), st.integers(1, 9)
+)
+@example("good good do it's good", 3)
+def test_the_kernel_and_python_read_the_same_heads(text: str, limit: int) -> None:
+    vocabulary = Vocabulary(WORDS, misspelled="nearest")
+
+    def read() -> tuple[object, ...]:
+        head: EncodedHead = vocabulary.encode_head(text, limit)
+        return head.ids.tolist(), head.ids.dtype, *head[1:]
+
+    found = read()
+    vocabulary._native = None
+    assert found == read()

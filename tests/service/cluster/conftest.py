@@ -74,6 +74,10 @@ def ray_cluster() -> Iterator[Any]:
     pytest.importorskip("ray")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # a machine that is busy with other work is not a lost node
+        patch.setenv("RAY_raylet_start_wait_time_s", "600")
+        patch.setenv("RAY_gcs_server_request_timeout_seconds", "600")
+        patch.setenv("RAY_health_check_timeout_ms", "300000")
         # the workers import the tests' package and Valence from where this process does
         patch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), *sys.path]))
         import ray

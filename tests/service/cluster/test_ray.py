@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,10 +10,9 @@ from valence.service.errors import ConfigurationError
 from valence.service.score.__main__ import main
 from valence.service.score.ray_data import RayRun
 
-from tests.support.engine_tables import assert_equal_scores, find_processes, kill_one
+from tests.support.engine_tables import DyingScorer, assert_equal_scores
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-ACTOR = "ray::MapWorker"
 
 
 @pytest.fixture
@@ -86,27 +83,10 @@ def test_the_class_scores_batches_on_both_nodes(ray_cluster, scorer, table, scor
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_killed_actor_loses_nothing(source, scorer, scored, tmp_path):
-    out = tmp_path / "out"
-    done: list[int] = []
-    failures: list[BaseException] = []
-
-    def write() -> None:
-        try:
-            done.append(RayRun(str(source), str(out), scorer, actors=2).score())
-        except BaseException as error:
-            failures.append(error)
-
-    work = threading.Thread(target=write)
-    work.start()
-    kill_one(
-        lambda: find_processes(ACTOR),
-        # the folder that becomes `out` has files
-        when=lambda: any(tmp_path.glob("*/out/*.parquet")),
-    )
-    assert work.is_alive(), "the work ended before the actor was killed"
-    work.join()
-    assert not failures
-    assert done == [len(scored)]
+    out, mark = tmp_path / "out", tmp_path / "killed"
+    dying = DyingScorer(scorer.recipe, mark=str(mark))
+    assert RayRun(str(source), str(out), dying, actors=2).score() == len(scored)
+    assert int(mark.read_text()) > 1
     assert_equal_scores(collect(out), scored)
 
 

@@ -186,5 +186,5 @@ def spoil(file: Path) -> None:
 def copy_report(folder: Path) -> None:
     """Put a report into a version, and seal it anew."""
     (folder / "report").mkdir()
-    (folder / "report" / "model_card.md").write_text("# A card\n")
+    (folder / "report" / "MODEL_CARD.md").write_text("# A card\n")
     seal.seal(folder)

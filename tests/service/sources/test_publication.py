@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from valence.service.errors import ArtifactError, SourceError
@@ -46,7 +47,18 @@ def test_what_is_pushed_can_be_copied(kind, make_place, store, tmp_path):
     assert move_alias(source, "sentiment", "champion", name_version("7")) == "7"
     assert place.replica().refresh("sentiment") == (("7",), ("champion",))
     copied = store / "sentiment" / "7"
-    assert (copied / "SHA256SUMS").read_bytes() == (model / "SHA256SUMS").read_bytes()
+    written = {path.relative_to(copied) for path in copied.rglob("*") if path.is_file()}
+    # BentoML's own file is in each folder of a store
+    assert written - {Path("model.yaml")} == {
+        path.relative_to(model) for path in model.rglob("*") if path.is_file()
+    }
+    for file in written - {Path("model.yaml")}:
+        assert (copied / file).read_bytes() == (model / file).read_bytes()
+    if kind == "hf":
+        # what the page of the repository shows
+        page = (place.folder / "README.md").read_text()
+        assert page.startswith("---\nlibrary_name: valence\n")
+        assert page.endswith("---\n\n# A card\n")
     with pytest.raises(SourceError, match="does not hold the version 8; it holds 7"):
         move_alias(source, "sentiment", "champion", name_version("8"))
     other = save_tiny_model(tmp_path / "other", version="7", seed=3)

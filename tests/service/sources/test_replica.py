@@ -44,7 +44,7 @@ def test_a_champion_and_its_successor_are_copied(place, store):
     replica = place.replica()
     assert replica.refresh("sentiment") == (("1",), ("champion",))
     assert seal.verify(store / "sentiment" / "1").version == "1"
-    assert (store / "sentiment" / "1" / "report" / "model_card.md").is_file()
+    assert (store / "sentiment" / "1" / "report" / "MODEL_CARD.md").is_file()
     assert replica.refresh("sentiment") == ((), ())
     place.put("2", seed=2)
     assert replica.refresh("sentiment") == ((), ()), "a version that nobody promoted"

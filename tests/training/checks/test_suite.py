@@ -94,7 +94,10 @@ def test_the_command_lists_findings_and_exits_with_an_error(
     page = (folder / report.MARKDOWN).read_text()
     assert "| conflicts | error | 120 | 50.00% |" in page
     assert "- mine.csv, line 122" in page
-    for said in (result.output, page, json.dumps(written)):
+    shown = (folder / report.PAGE).read_text()
+    assert "Training stops at these data." in shown
+    assert "<li>mine.csv, line 122</li>" in shown
+    for said in (result.output, page, shown, json.dumps(written)):
         assert "sentence number" not in said
 
 
@@ -102,20 +105,22 @@ def test_a_guessed_encoding_is_reported_with_a_remedy(tmp_path: Path, workspace:
     path = tmp_path / "mine.csv"
     lines = [(label, f"{text}: überraschend schön und größer") for label, text in good()]
     path.write_text(rows(*lines), encoding="cp1252")
-    told = run("--data", path, "--quick", "--workspace", workspace.root)
+    told = run("--data", path, "--quick", "--json", "--workspace", workspace.root)
     warnings = [json.loads(line) for line in told.stdout.splitlines()]
     (guess,) = [finding for finding in warnings if finding["check"] == "encoding"]
     assert (guess["severity"], guess["count"]) == ("warning", 120)
     assert "texts of mine.csv are not in UTF-8 and read as cp1252" in guess["message"]
     assert "--encoding" in guess["message"]
-    said = run("--data", path, "--quick", "--encoding", "cp1252", "--workspace", workspace.root)
+    said = run(
+        "--data", path, "--quick", "--json", "--encoding", "cp1252", "--workspace", workspace.root
+    )
     assert "is a guess" not in said.stdout
 
 
 def test_good_data_pass_the_checks(tmp_path: Path, workspace: Workspace) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(rows(*good()), encoding="utf-8")
-    result = run("--data", path, "--workspace", workspace.root)
+    result = run("--data", path, "--json", "--workspace", workspace.root)
     assert result.exit_code == 0
     assert "error" not in [json.loads(line)["severity"] for line in result.stdout.splitlines()]
     with (workspace.root / "checks" / "mine" / report.SUSPECTS).open(newline="") as file:
@@ -187,6 +192,7 @@ def test_the_table_of_suspects_has_no_spreadsheet_formulas(tmp_path: Path) -> No
         "text": "'=1+1",
     }
     assert "Nothing was found" in (tmp_path / report.MARKDOWN).read_text()
+    assert "Nothing was found" in (tmp_path / report.PAGE).read_text()
 
 
 def test_at_most_a_hundred_places_are_kept(texts) -> None:

@@ -97,7 +97,7 @@ def test_the_gate_refuses_a_model_without_test_texts(made: Made, silent: type[Re
 
 def test_evaluate_uses_dev_and_refuses_the_training_file(made: Made) -> None:
     runner = CliRunner()
-    arguments = ["evaluate", made.trained.tag, "--workspace", str(made.workspace.root)]
+    arguments = ["evaluate", made.trained.tag, "--workspace", str(made.workspace.root), "--json"]
     own = runner.invoke(commands.app, arguments)
     assert own.exit_code == 0
     assert f"{made.trained.tag} (dev)" in own.stdout

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from valence.service.classifier import artifact
 from valence.service.classifier.manifest import CorpusRecord, Manifest, VectorsRecord
+from valence.service.sources import hub
 from valence.training.config import loader
 from valence.training.pipeline.training_run import Trained
 from valence.training.registry import store
@@ -180,3 +181,7 @@ def test_a_card_tells_how_many_words_the_vectors_have(manifest: Manifest) -> Non
 
 def test_a_trained_model_records_the_language_of_its_texts(manifest: Manifest) -> None:
     assert manifest.training.language == "en"
+
+
+def test_the_card_is_where_the_hub_looks_for_its_page() -> None:
+    assert f"report/{model_card.FILE}" == hub.CARD

@@ -30,6 +30,7 @@ def run(options: Options) -> Section:
         raise BenchError("this part needs two cores")
     rows = options.lines
     seconds = {count: list[float]() for count in _COUNTS}
+    apart: list[float] = []
     answers = {count: list[tuple[Result, float]]() for count in _COUNTS}
     some = texts.sentences(20_000)
     with tempfile.TemporaryDirectory() as scratch:
@@ -39,6 +40,8 @@ def run(options: Options) -> Section:
                 out = Path(scratch) / f"scored-{count}.csv"
                 seconds[count].append(_score(source, out, count))
                 say(f"  {count} jobs: {rows / seconds[count][-1]:,.0f} lines/s")
+            apart.append(_score_apart(source, Path(scratch)))
+            say(f"  2 commands at once: {2 * rows / apart[-1]:,.0f} lines/s")
             first, second = (Path(scratch) / f"scored-{count}.csv" for count in _COUNTS)
             if first.read_bytes() != second.read_bytes():
                 raise BenchError("two jobs wrote another file than one process")
@@ -52,6 +55,7 @@ def run(options: Options) -> Section:
         ["", *(str(count) for count in _COUNTS), "two over one"],
         [
             _row("`valence score --jobs`, lines/s", files),
+            _row("two commands at once, lines/s", {1: files[1], 2: 2 * rows / median(apart)}),
             _row("`valence serve --workers`, requests/s", served),
             _row(
                 "requests per CPU-second of the server",
@@ -66,7 +70,9 @@ def run(options: Options) -> Section:
     text = (
         f"{rows:,} sentences of the vader corpus as CSV by the sentiment model, on all of "
         f"{len(os.sched_getaffinity(0))} cores; start and model loading are included, and the two "
-        f"files were equal byte by byte. Over HTTP: one sentence a request, {_CONNECTIONS} "
+        "files were equal byte by byte. Two commands at once, each for a file of its own, share "
+        "nothing but the machine: they tell what its cores give together. Over HTTP: one sentence "
+        f"a request, {_CONNECTIONS} "
         "connections, closed loop. The load generator runs on the same cores, so with two workers "
         "its share is missing from what they answer."
     )
@@ -76,6 +82,11 @@ def run(options: Options) -> Section:
         [table],
         [
             Goal("lines/s of two jobs over one process", 1.85, files[2] / files[1]),
+            Goal(
+                "lines/s of two jobs over two commands at once",
+                0.9,
+                files[2] * median(apart) / (2 * rows),
+            ),
             Goal("requests/s of two workers over one", 1.8, served[2] / served[1]),
         ],
     )
@@ -96,11 +107,28 @@ def _write(path: Path, some: Sequence[str], rows: int) -> Path:
 
 def _score(source: Path, out: Path, jobs: int) -> float:
     started = time.perf_counter()
-    command = [sys.executable, "-m", "valence.service.score", str(source), str(out)]
-    done = subprocess.run([*command, "--jobs", str(jobs)], check=False, capture_output=True)
-    if done.returncode:
-        raise BenchError(f"valence score --jobs {jobs} failed: {done.stderr.decode()[-500:]}")
+    _end(_begin(source, out, jobs))
     return time.perf_counter() - started
+
+
+def _score_apart(source: Path, folder: Path) -> float:
+    """Return the seconds of two commands at once, each for the whole of ``source``."""
+    started = time.perf_counter()
+    both = [_begin(source, folder / f"apart-{number}.csv", 1) for number in range(2)]
+    for command in both:
+        _end(command)
+    return time.perf_counter() - started
+
+
+def _begin(source: Path, out: Path, jobs: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "valence.service.score", str(source), str(out)]
+    return subprocess.Popen([*command, "--jobs", str(jobs)], stderr=subprocess.PIPE)
+
+
+def _end(command: subprocess.Popen[bytes]) -> None:
+    _, said = command.communicate()
+    if command.returncode:
+        raise BenchError(f"{command.args!r} failed: {said.decode()[-500:]}")
 
 
 def _answer(some: Sequence[str], workers: int, seconds: float) -> tuple[Result, float]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 
+from valence.service.classifier.result import ResultWriter
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.request_record import RequestRecord
 
@@ -54,8 +55,12 @@ def _microseconds(work: Callable[[], None]) -> float:
 
 def _pieces(application: Application, sentences: list[str]) -> dict[str, Callable[[], None]]:
     classifier, engine, log = application.classifier, application.engine, application.log
-    documents = [classifier.encode_head(sentence).ids for sentence in sentences]
+    encoded = [classifier.encode_head(sentence) for sentence in sentences]
+    documents = [document.ids for document in encoded]
     logits = engine.logits(documents)
+    usages = [document.usage for document in encoded]
+    answers = [[answer] for answer in zip(classifier.predict(logits), usages, strict=True)]
+    writer = ResultWriter(classifier.manifest.labels)
     alone = [row[None] for row in logits]
     labels = classifier.manifest.labels[:1]
     of_model = ModelMetrics(
@@ -83,6 +88,10 @@ def _pieces(application: Application, sentences: list[str]) -> dict[str, Callabl
         for start in range(0, len(logits), _AT_ONCE[-1]):
             classifier.predict(logits[start : start + _AT_ONCE[-1]])
 
+    def write_results() -> None:
+        for answer in answers:
+            writer.write(answer, [None])
+
     def count() -> None:
         for _ in sentences:
             of_model.count_scored(labels, ScoringRecord(20, 1, 0, 1e-5, 1e-5, 1e-4))
@@ -100,6 +109,7 @@ def _pieces(application: Application, sentences: list[str]) -> dict[str, Callabl
         "engine": compute,
         "probabilities and label": predict,
         f"probabilities and label, {_AT_ONCE[-1]} rows at once": predict_together,
+        "result as JSON": write_results,
         "metrics": count,
         "log": write,
     }

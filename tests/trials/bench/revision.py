@@ -22,7 +22,7 @@ from tests.trials.bench.processes import BenchError, Server, server_cpu
 from tests.trials.bench.report import Goal, Section, Table
 
 _WANTED = 1.02
-_CONNECTIONS = (1, 16)
+_CONNECTIONS = (1, 16, 64)
 # the smallest work for an engine: the rest is the request path
 _WORD = "good"
 

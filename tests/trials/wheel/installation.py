@@ -81,12 +81,14 @@ def copy_sources(folder: Path) -> Path:
 
 def build_wheel(folder: Path, python: Path) -> Path:
     """Build the wheel of the sources in ``folder`` as a user does."""
-    subprocess.run(
+    done = subprocess.run(
         ["make", "--silent", "wheel", f"PYTHON={python}"],
         cwd=folder,
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, done.stderr
     (wheel,) = (folder / "dist").glob("valence-*.whl")
     return wheel
 

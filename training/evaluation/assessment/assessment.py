@@ -92,6 +92,8 @@ class Assessment(_FrozenModel):
     behaviour: tuple[Capability, ...] = ()
     comparison: Comparison | None = None
     outside: OutsideAssessment | None = None
+    recorded_accuracy: float | None = None
+    """On the held-out texts of the training, as the manifest has it; None for these texts."""
 
 
 def assess_predictions(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from valence.service.classifier.classifier import Classifier
 from valence.service.classifier.manifest import Manifest
@@ -38,13 +37,14 @@ class AssessmentOptions:
 
     ``engine`` is the name of an engine, ``against`` the tag of another stored model to compare
     with. ``with_baselines`` adds the baselines on the model's own texts. ``mistakes`` is the
-    largest number of mistakes that are listed.
+    largest number of mistakes that are listed; ``quoted`` is whether the page quotes their texts.
     """
 
     engine: str
     against: str | None = None
     with_baselines: bool = False
     mistakes: int = 100
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +118,19 @@ def assess_stored_model(
     )
     assessment = assessment.model_copy(
         update={
+            "recorded_accuracy": None if read_texts is None else _find_accuracy(manifest),
             "outside": assess_outside(
                 classifier,
                 model_engine,
                 [example.text for example in texts.examples],
                 read_outside(manifest) if read_outside else (),
-            )
+            ),
         }
     )
     folder = run.workspace.root / "evaluations" / name.replace(":", "-") / _make_slug(texts.name)
     worst = list_worst_mistakes(texts, predictions, manifest.labels, most=options.mistakes)
-    _write_report(folder, assessment, rows, worst)
+    mistakes = report.Mistakes(MISTAKES, list(worst), with_texts=options.quoted)
+    _write_report(folder, assessment, rows, mistakes)
     return StoredAssessment(assessment, rows, folder)
 
 
@@ -146,6 +148,14 @@ def _test_behaviour(
     )
 
 
+def _find_accuracy(manifest: Manifest) -> float | None:
+    """The accuracy on the texts that judge the model: test, or else the last split."""
+    split = "test" if "test" in manifest.metrics else next(reversed(manifest.metrics), "")
+    scores = manifest.metrics.get(split)
+    value = scores.get("accuracy") if isinstance(scores, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
 def _check_same_labels(manifest: Manifest, other: Manifest) -> None:
     if manifest.task != other.task or set(manifest.labels) != set(other.labels):
         raise ConfigurationError(
@@ -159,14 +169,15 @@ def _write_report(
     folder: Path,
     assessment: Assessment,
     rows: Mapping[str, Evaluation],
-    mistakes: Iterable[Mapping[str, Any]],
+    mistakes: report.Mistakes,
 ) -> None:
-    lines = [json.dumps(mistake, ensure_ascii=False) + "\n" for mistake in mistakes]
+    lines = [json.dumps(mistake, ensure_ascii=False) + "\n" for mistake in mistakes.worst]
     # surrogatepass: texts from JSON may hold lone surrogates, which UTF-8 refuses
     write_file(folder / MISTAKES, "".join(lines).encode(errors="surrogatepass"))
     write_file(folder / "evaluation.json", assessment.model_dump_json(indent=2) + "\n")
     write_file(folder / "report.md", report.render_markdown(assessment, rows, MISTAKES))
-    write_file(folder / "report.html", report.render_html(assessment, rows, MISTAKES))
+    page = report.render_html(assessment, rows, mistakes)
+    write_file(folder / "report.html", page.encode(errors="replace"))
 
 
 def _make_slug(name: str) -> str:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from optuna.exceptions import TrialPruned
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from valence.service.errors import ConfigurationError
 from valence.training.checks import suite
 from valence.training.embeddings import word_vectors
@@ -79,8 +79,8 @@ def run_search(
 
     Whenever a trial is the best so far, its configuration is written to ``files.best``. A keyboard
     interrupt ends the search as a limit does. Raises :class:`ConfigurationError` for
-    a study that another process works on, for a study of other data or another space, and, unless
-    ``unchecked``, for faulty data (:mod:`valence.training.checks.suite`).
+    a study of other data or another space, with ``fresh`` for a study that another process works
+    on, and, unless ``unchecked``, for faulty data (:mod:`valence.training.checks.suite`).
     """
     if distributed.world_size() > 1:
         raise ConfigurationError("a search runs in one process; start it without torchrun")
@@ -99,8 +99,12 @@ def run_search(
         _report_start(study, space, limits, run.reporter)
         interrupted = False
         try:
-            while len(study.trials) < limits.trials and time.monotonic() < end:
-                _run_next_trial(
+            while time.monotonic() < end:
+                asked = study.ask_trial(limits.trials)
+                if asked is None:
+                    break
+                _run_trial(
+                    asked,
                     study,
                     space,
                     preparations=preparations,
@@ -120,7 +124,8 @@ def run_search(
         return SearchResult(study.name, tuple(study.trials), study.best, importances, interrupted)
 
 
-def _run_next_trial(
+def _run_trial(
+    trial: Trial,
     study: Study,
     space: Space,
     *,
@@ -129,7 +134,6 @@ def _run_next_trial(
     end: float,
 ) -> None:
     """Run one trial to its end."""
-    trial = study.ask_trial()
     try:
         value = trials.train_trial(
             trial,
@@ -151,8 +155,7 @@ def _run_next_trial(
         raise
     else:
         study.complete(trial.number, value)
-    # only this trial has a checkpoint: an interrupted trial is always the next trial
-    shutil.rmtree(folder, ignore_errors=True)
+    trials.delete_checkpoint(trial, folder)
 
 
 def _make_fingerprint(space: Space, preparations: Preparations) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """The study of a search: Optuna keeps its trials in an SQLite file that survives interruptions.
 
-Only one process at a time works on a study. So a trial that is running when the study is opened
-died with its process. The trial counts as failed and its values are tried again; the training
-continues from its checkpoint. The values of a trial that died :data:`MAX_STARTS` times are not
-tried again.
+Several processes may work on a study. A trial that is running, and on which no process works, died
+with its process. The trial counts as failed and its values are tried again; the training continues
+from its checkpoint. The values of a trial that died :data:`MAX_STARTS` times are not tried again.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from valence.service.errors import ConfigurationError
-from valence.service.files.lock import hold_lock
+from valence.training.experiments.search.processes import Processes, join_processes
 from valence.training.experiments.search.space import Space
 
 MAX_STARTS = 3
@@ -31,6 +30,8 @@ REASON, RUN = "reason", "run"
 The key is that of :func:`valence.training.trainer.network.run_key`.
 """
 
+# how long a process waits for another that writes
+_WRITE_SECONDS = 60
 _FINGERPRINT = "fingerprint"
 _STARTS, _RETRY_OF = "starts", "again"
 
@@ -39,10 +40,16 @@ class Study:
     """The trials in a space; made by :func:`open_study`."""
 
     def __init__(
-        self, study: optuna.Study, storage: optuna.storages.RDBStorage, space: Space, seed: int
+        self,
+        study: optuna.Study,
+        storage: optuna.storages.RDBStorage,
+        processes: Processes,
+        space: Space,
+        seed: int,
     ) -> None:
         self._study = study
         self._storage = storage
+        self._processes = processes
         self._space = space
         self._seed = seed
 
@@ -74,14 +81,35 @@ class Study:
         """
         return optuna.importance.get_param_importances(self._study)
 
-    def ask_trial(self) -> Trial:
-        """The interrupted trial if there is one, else a new trial.
+    def ask_trial(self, limit: int) -> Trial | None:
+        """An interrupted trial if there is one, else a new trial.
 
-        The trial depends on the seed and on the finished trials, so an interrupted search proposes
-        the same trials as an uninterrupted search.
+        None if there are ``limit`` trials, those of other processes counted that are running.
+
+        The trial depends on the seed, on the finished trials and on how many are running, so an
+        interrupted search of one process proposes the same trials as an uninterrupted search.
         """
-        self._study.sampler = optuna.samplers.TPESampler(seed=self._seed + len(self.trials))
-        return self._study.ask(self._space.distributions)
+        with self._processes.take_turn():
+            self._postpone_dead()
+            running = len(self._find_running())
+            known = len(self.trials) + running
+            if known >= limit:
+                return None
+            # running trials count as poor ones, so that processes do not try the same values
+            self._study.sampler = optuna.samplers.TPESampler(
+                seed=self._seed + known, constant_liar=running > 0
+            )
+            trial = self._study.ask(self._space.distributions)
+            self._processes.claim(trial.number)
+            return trial
+
+    def _find_running(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    def _postpone_dead(self) -> None:
+        for trial in self._find_running():
+            if not self._processes.has_worker(trial.number):
+                self.postpone(trial.number, died=True)
 
     def find_trial(self, run: str) -> FrozenTrial | None:
         """A finished trial with the key ``run``."""
@@ -90,10 +118,12 @@ class Study:
     def complete(self, number: int, value: float) -> None:
         """Record that the trial ``number`` reached a dev macro-F1 of ``value``."""
         self._study.tell(number, value)
+        self._processes.release(number)
 
     def prune(self, number: int) -> None:
         """Record that the trial was stopped below the median of the others after as many epochs."""
         self._study.tell(number, state=TrialState.PRUNED)
+        self._processes.release(number)
 
     def fail(self, number: int, reason: str) -> None:
         """Record that the trial has no result; the trial counts."""
@@ -101,6 +131,7 @@ class Study:
         trial = self._storage.get_trial_id_from_study_id_trial_number(study, number)
         self._storage.set_trial_user_attr(trial, REASON, reason)
         self._study.tell(number, state=TrialState.FAIL)
+        self._processes.release(number)
 
     def postpone(self, number: int, *, died: bool) -> None:
         """Record an interrupted trial: it does not count, and its values are tried next.
@@ -118,12 +149,18 @@ class Study:
         if values.keys() == self._space.axes.keys() and number not in retried:
             self._study.enqueue_trial(values, user_attrs={_STARTS: starts, _RETRY_OF: number})
         self._study.tell(number, state=TrialState.FAIL)
+        self._processes.release(number)
 
     def begin(self, fingerprint: Mapping[str, str]) -> None:
         """Continue the study, or begin it with the base configuration.
 
         Raises :class:`ConfigurationError` if a part of ``fingerprint`` has changed.
         """
+        with self._processes.take_turn():
+            self._begin(fingerprint)
+            self._postpone_dead()
+
+    def _begin(self, fingerprint: Mapping[str, str]) -> None:
         before = self._study.user_attrs.get(_FINGERPRINT)
         if before is None:
             start = self._space.encode_base()
@@ -138,32 +175,23 @@ class Study:
                 f"{' and another '.join(changed)}, which cannot be compared with new trials; "
                 "start another study with --study NAME, or discard this one with --fresh"
             )
-        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            self.postpone(trial.number, died=True)
 
 
 @contextmanager
 def open_study(path: Path, space: Space, *, seed: int, fresh: bool) -> Iterator[Study]:
     """The study in the file ``path``, named after the file; ``fresh`` discards earlier trials.
 
-    Raises :class:`ConfigurationError` while another process works on the study, and for a file that
-    is not a study.
+    Raises :class:`ConfigurationError` for a file that is not a study, and with ``fresh`` while
+    another process works on the study.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with hold_lock(path, work="at the same search", remedy="start another study with --study NAME"):
+    with join_processes(path) as processes:
         if fresh:
-            path.unlink(missing_ok=True)
-        try:
-            storage = optuna.storages.RDBStorage(
-                URL.create("sqlite", database=str(path)).render_as_string()
-            )
-        except (SQLAlchemyError, RuntimeError) as error:
-            raise ConfigurationError(
-                f"{path} is not a study of Optuna {optuna.__version__} ({type(error).__name__}); "
-                "start another study with --study NAME, or discard this one with --fresh"
-            ) from None
-        try:
+            with processes.be_alone(path.stem):
+                path.unlink(missing_ok=True)
+        with processes.take_turn():
+            storage = _open_storage(path)
             study = optuna.create_study(
                 storage=storage,
                 study_name=path.stem,
@@ -171,7 +199,21 @@ def open_study(path: Path, space: Space, *, seed: int, fresh: bool) -> Iterator[
                 pruner=optuna.pruners.MedianPruner(_UNPRUNED, _PRUNED_FROM),
                 load_if_exists=True,
             )
-            yield Study(study, storage, space, seed)
+        try:
+            yield Study(study, storage, processes, space, seed)
         finally:
             storage.remove_session()
             storage.engine.dispose()
+
+
+def _open_storage(path: Path) -> optuna.storages.RDBStorage:
+    try:
+        return optuna.storages.RDBStorage(
+            URL.create("sqlite", database=str(path)).render_as_string(),
+            engine_kwargs={"connect_args": {"timeout": _WRITE_SECONDS}},
+        )
+    except (SQLAlchemyError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"{path} is not a study of Optuna {optuna.__version__} ({type(error).__name__}); "
+            "start another study with --study NAME, or discard this one with --fresh"
+        ) from None

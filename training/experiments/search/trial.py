@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
+from valence.service.files.lock import hold_lock
 from valence.training.config.schema import Configuration
 from valence.training.data import preparation
 from valence.training.data.preparation import Prepared, RawData
@@ -112,12 +114,40 @@ def train_trial(
     """
     prepared = preparations.prepare(configuration)
     key = network.run_key(configuration, prepared.identity, prepared.vocabulary)
-    before = study.find_trial(key)
     trial.set_user_attr(RUN, key)
     trial.set_user_attr(CODE, provenance.code_version())
-    if before is not None:
-        return _repeat_result(trial, before)
-    checkpoint = folder / f"{key}.safetensors"
+    # another process may train with the same values, and its result is that of this trial
+    with hold_lock(folder / key, work="at the same trial", wait=True):
+        before = study.find_trial(key)
+        if before is not None:
+            return _repeat_result(trial, before)
+        return _train(trial, configuration, prepared, preparations, folder=folder, end=end)
+
+
+def delete_checkpoint(trial: Trial, folder: Path) -> None:
+    """Delete what :func:`train_trial` left of a trial that has ended."""
+    key = trial.user_attrs.get(RUN)
+    if key is not None:
+        _find_checkpoint(folder, key).unlink(missing_ok=True)
+    # other trials may have checkpoints in it
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _find_checkpoint(folder: Path, key: str) -> Path:
+    return folder / f"{key}.safetensors"
+
+
+def _train(
+    trial: Trial,
+    configuration: Configuration,
+    prepared: Prepared,
+    preparations: Preparations,
+    *,
+    folder: Path,
+    end: float,
+) -> float:
+    checkpoint = _find_checkpoint(folder, trial.user_attrs[RUN])
     saved = checkpoints.load_checkpoint(checkpoint)
     history = list(saved.history) if saved is not None else []
     for epoch in history:

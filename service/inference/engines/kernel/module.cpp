@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "explain.h"
+#include "modules.h"
 #include "network.h"
 #include "paths.h"
 
@@ -229,6 +230,8 @@ PYBIND11_MODULE(_kernel, module) {
         return names;
       },
       "Paths that compute attributions on this processor, best first.");
+  valence::define_texts(module);
+  valence::define_results(module);
   py::class_<PyExplainer>(module, "Explainer")
       .def(py::init<const std::string&, const std::string&, const std::string&, size_t,
                     const Floats&, const std::vector<Floats>&, const Floats&, const Floats&,

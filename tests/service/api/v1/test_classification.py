@@ -1,6 +1,7 @@
 import asyncio
 import json
 import math
+import re
 import time
 
 import httpx
@@ -36,6 +37,22 @@ async def test_one_text_gets_all_calibrated_scores_in_order(served):
     assert sum(score["score"] for score in result["scores"]) == pytest.approx(1, abs=1e-12)
     assert result["polarity"] == pytest.approx(expected["positive"] - expected["negative"])
     assert response.json()["model"] == {"name": "sentiment", "version": "1"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"top_k": 1}, {"min_confidence": 0.6}, {"unreadable": "label"}, {"truncation": "window"}],
+)
+async def test_results_have_the_same_bytes_with_and_without_names(served, options):
+    """The kernel writes results without names, and pydantic those with names."""
+    texts = ["Good good movie unheard-of.", "", "42 \U0001f600", "bad " * 40] * 9
+    plain = await served.classify(texts=texts, **options)
+    named = await served.classify(texts=texts, ids=["x"] * len(texts), **options)
+    assert plain.status_code == named.status_code == 200
+    written, expected = (
+        re.sub(rb'"prediction_id":"[^"]*"', b"", response.content) for response in (plain, named)
+    )
+    assert written == expected.replace(b'"id":"x",', b"")
 
 
 async def test_a_multi_label_model_gives_labels_over_their_thresholds(

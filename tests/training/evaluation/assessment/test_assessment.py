@@ -132,9 +132,15 @@ def test_reports_are_complete_escape_names_and_hold_no_text(tiny_artifact: Artif
         behaviour=add_comparison(tried, others),
     )
     rows = {found.model: found.evaluation}
-    page, marked = (
-        write(found, rows, "errors.jsonl") for write in (report.render_html, report.render_markdown)
+    worst = list(
+        list_worst_mistakes(texts(), Predictions.from_probabilities(GOOD, TRUTH), LABELS, most=100)
     )
+    page = report.render_html(found, rows, report.Mistakes("errors.jsonl", worst))
+    marked = report.render_markdown(found, rows, "errors.jsonl")
+    quoted = report.render_html(
+        found, rows, report.Mistakes("errors.jsonl", worst, with_texts=True)
+    )
+    assert quoted.count(SECRET) == min(20, len(worst)) > 0
     for written in (page, marked, found.model_dump_json()):
         assert SECRET not in written
     assert "<script>" not in page
@@ -154,3 +160,36 @@ def test_reports_are_complete_escape_names_and_hold_no_text(tiny_artifact: Artif
         else:
             assert len(set(table)) <= 1, marked
             table = []
+
+
+@pytest.mark.parametrize(
+    ("recorded", "told"),
+    [
+        (None, "The weakest label is"),
+        (0.99, "points below its own held-out texts (99.0%)."),
+        (0.1, "points above its own held-out texts (10.0%)."),
+        (0.8, "Chance explains the difference from its own held-out texts (80.0%)."),
+    ],
+)
+def test_the_page_begins_with_a_verdict(tiny_artifact: Artifact, recorded, told) -> None:
+    found = assessed(tiny_artifact, texts()).model_copy(update={"recorded_accuracy": recorded})
+    first, second, *_ = report.tell_verdict(found)
+    assert first == f"{found.evaluation.accuracy:.1%} of 120 texts get the right label."
+    assert told in second
+    page = report.render_html(found, {}, report.Mistakes("errors.jsonl"))
+    assert told in page
+    assert "There is none to show." in page
+
+
+def test_a_verdict_names_the_better_model(tiny_artifact: Artifact) -> None:
+    for other, told in ((BAD, "better than the other model by 0."), (GOOD, "Chance explains")):
+        predictions = Predictions.from_probabilities(other, TRUTH)
+        found = assessed(tiny_artifact, texts(), against=("other:1", predictions))
+        assert told in list(report.tell_verdict(found))[-1]
+
+
+def test_no_precision_is_told_of_no_text(tiny_artifact: Artifact) -> None:
+    found = assessed(tiny_artifact, texts())
+    assert found.selective.at_threshold[-1].coverage == 0.0
+    assert "of no text" in report.render_html(found, {}, report.Mistakes("errors.jsonl"))
+    assert "of no text" in report.render_markdown(found, {}, "errors.jsonl")

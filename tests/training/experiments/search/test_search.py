@@ -14,7 +14,6 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 from valence.service.errors import ConfigurationError
-from valence.service.files.lock import hold_lock
 from valence.training.config import loader
 from valence.training.config.schema import Configuration
 from valence.training.corpora import catalog
@@ -259,14 +258,14 @@ def test_without_time_no_trial_starts(search: Search, tmp_path: Path) -> None:
 
 def die_in_a_trial(monkeypatch: pytest.MonkeyPatch, search: Search, **options: Any) -> None:
     """Run a search whose process ends during a trial, which then seems to be running."""
-    proceed = searches._run_next_trial
+    proceed = searches._run_trial
 
     def killed_training(*arguments: Any, **settings: Any) -> None:
         monkeypatch.setattr(Study, "postpone", lambda *_, **__: None)
         proceed(*arguments, **settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(searches, "_run_next_trial", killed_training)
+        patch.setattr(searches, "_run_trial", killed_training)
         # within the first epoch, so that the next start has made no progress
         patch.setattr(deadline, "time", clock(2, SystemExit))
         postpone = Study.postpone
@@ -412,14 +411,31 @@ def test_a_study_of_other_word_vectors_is_refused(search: Search, tmp_path: Path
         search(trials=2, words={"vectors": str(file)})
 
 
-def test_two_simultaneous_searches_of_a_study_are_refused(
-    search: Search, workspace: Workspace
+def test_a_study_with_another_process_is_not_forgotten(
+    search: Search, workspace: Workspace, other_process: Callable[..., None]
 ) -> None:
-    with (
-        hold_lock(workspace.root / "search" / "toy.db", work="at the same search"),
-        pytest.raises(ConfigurationError, match="another process is at the same search"),
-    ):
-        search(trials=1)
+    search(trials=1)
+    other_process(workspace.root / "search" / "toy.db")
+    with pytest.raises(ConfigurationError, match="another process is at the search 'toy'"):
+        search(trials=1, fresh=True)
+    assert len(search(trials=2).trials) == 2
+
+
+def test_a_trial_of_another_process_counts_and_is_left_to_it(
+    search: Search,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    other_process: Callable[..., None],
+) -> None:
+    die_in_a_trial(monkeypatch, search)
+    other_process(workspace.root / "search" / "toy.db", trial=0)
+    found = search(trials=2)
+    (only,) = found.trials
+    assert (only.number, only.state) == (1, TrialState.COMPLETE)
+    study = optuna.load_study(
+        study_name="toy", storage=f"sqlite:///{workspace.root / 'search' / 'toy.db'}"
+    )
+    assert study.trials[0].state is TrialState.RUNNING
 
 
 def test_a_file_that_is_not_a_study_is_left_unchanged(search: Search, workspace: Workspace) -> None:

@@ -7,12 +7,12 @@ kind=$1
 rounds=${2:-8}
 cd "$(dirname "$0")/../../../../.."
 sources=service/inference/engines/kernel
-# build FOLDER FLAGS COMPILER: one compiler a file, two at a time. module.cpp is the Python binding and
-# stays out.
+# build FOLDER FLAGS COMPILER: one compiler a file, two at a time. *module.cpp are the Python binding and
+# stay out.
 build() {
     mkdir -p "build/$1"
     # shellcheck disable=SC2086 # $2 holds several flags
-    ls "$sources"/*.cpp tests/service/inference/engines/kernel/paths_agree.cpp | grep -v /module.cpp |
+    ls "$sources"/*.cpp tests/service/inference/engines/kernel/paths_agree.cpp | grep -v module.cpp |
         xargs -P 2 -I{} sh -c 'file=$1 objects=$2 compiler=$3 sources=$4; shift 4
             "$compiler" -std=c++17 -Wall -Wextra -Werror -pthread -I"$sources" "$@" \
                 -c "$file" -o "$objects/$(basename "$file" .cpp).o"' sh {} "build/$1" "$3" "$sources" $2
