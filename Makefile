@@ -141,6 +141,13 @@ docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check it
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "open build/site/index.html"
 
+.PHONY: examples
+examples: $(BASE) ## Run the examples of recurrent networks, and draw the pictures of their page; ONLY=captions
+	@set -e; for file in examples/recurrent_networks/*.py; do name=$$(basename "$$file" .py); \
+		test "$${GIVEN_ONLY:-$$name}" = "$$name" || continue; ran=1; \
+		echo "$$file"; $(BIN)/python "$$file"; done; \
+	test -n "$$ran" || { printf '%s\n' "ONLY=$$GIVEN_ONLY: no file of examples/recurrent_networks" >&2; exit 2; }
+
 docs-test: export OMP_NUM_THREADS := 1
 docs-test: $(DEVELOPMENT) $(VENV)/.notebooks ## Run the notebooks in examples/ and every snippet of the documents
 	$(BIN)/python -m pytest -m "slow or not slow" tests/docs tests/examples
