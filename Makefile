@@ -31,7 +31,7 @@ export BENTOML_DO_NOT_TRACK := True
 # recipe make would expand a $, and the shell would read spaces, quotes and semicolons. `override` with
 # `value` keeps make from expanding a value that comes from the command line or the environment.
 VALUES := AGAINST ARGS BENTOML_HOME BUILD_ARGS CONFIG DATA ENCODING GIGABYTES HOST IN JOBS LABEL LM MINUTES \
-	MODEL MODELS ONLY OUT PORT PYTHON QUOTING RANKS RESTARTS ROUNDS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT \
+	MODEL MODELS ONLY OUT PORT PYTHON QUOTING RANKS RESTARTS ROUNDS ROWS SECONDS SEEDS SHARE SPACE TAG TASKS TEXT \
 	TRIALS TRIES VARIANT WORKERS
 $(foreach name,$(VALUES),$(if $(filter command environment,$(firstword $(origin $(name)))),\
 	$(eval override $(name) := $$(value $(name)))))
@@ -67,7 +67,7 @@ IMAGE = valence$(if $(filter training,$(VARIANT)),-training):latest
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: audit converge lock manifests own-data smoke-image trial wheel sanitize kernel-arm
+.PHONY: audit converge engines lock manifests own-data smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -116,12 +116,13 @@ format: $(DEVELOPMENT) ## Rewrite the code in the style
 # mypy reads the packages in .venv/tree, under the names that they are installed by
 types: $(DEVELOPMENT) ## Check the types, strictly
 	@mkdir -p $(VENV)/tree/valence
-	@for path in service/python/__init__.py service/python/py.typed service training; do \
+	@for path in service/python/*.py service/python/py.typed service training; do \
 		ln -sfn "../../../$$path" $(VENV)/tree/valence/; \
 	done
 	$(BIN)/mypy
 
-bench: $(VENV)-bench/.installed $(if $(filter reload grpc,$(ONLY)),$(VENV)-mlserver/.installed) $(BASE)
+bench: $(VENV)-bench/.installed $(if $(filter reload grpc,$(ONLY)),$(VENV)-mlserver/.installed) \
+		$(if $(filter engines,$(ONLY)),$(VENV)-engines/.installed) $(BASE)
 bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1 (or A..B)
 	@$(call train_missing,MODELS)
 	$(VENV)-bench/bin/python -m tests.trials.bench $(call option,--only,ONLY) $(call option,--rounds,ROUNDS) \
@@ -131,6 +132,10 @@ chaos: $(VENV)/.chaos ## Break the service in every known way; ONLY=overload SHA
 	@$(call train_missing,MODELS)
 	$(BIN)/python -m tests.trials.chaos $(call option,--only,ONLY) $(call option,--share,SHARE) \
 		$(call option,--tries,TRIES)
+
+engines: $(VENV)-engines/.installed ## Test Ray, Spark and MLflow for minutes; needs Java 17, and ROWS= more rows
+	OMP_NUM_THREADS=1 $(if $(ROWS),VALENCE_TEST_ROWS="$$GIVEN_ROWS") \
+		$(VENV)-engines/bin/python -m pytest -m slow tests/service/cluster
 
 docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check its links
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
@@ -144,7 +149,7 @@ image: bento ## Build the container image TAG; VARIANT=gpu, store, feedback or t
 	deploy/image/build.sh "$${GIVEN_VARIANT:-cpu}" "$${GIVEN_TAG:-$(IMAGE)}"
 
 clean: ## Remove environments and all that was built; .valence stays
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-lock $(VENV)-mlserver $(VENV)-policies build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-bench $(VENV)-docs $(VENV)-engines $(VENV)-lock $(VENV)-mlserver $(VENV)-policies build dist *.egg-info
 	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find service training tests -name __pycache__ -prune -exec rm -rf {} +
 	find service -name '*.so' -exec rm -f {} +
@@ -257,22 +262,24 @@ $(BASE): pyproject.toml setup.py requirements/locks/base.txt $(CONSTRAINTS) \
 # an extra of the package, or else a dependency group
 $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(BASE)
 	@echo "installing the packages for $* into $(VENV)"
-	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks feedback grpc hub mlflow search store tracking,$*),'valence[$*]',--group $*)
+	$(PIP) install -c $(CONSTRAINTS) $(if $(filter checks feedback grpc hub mlflow ray search spark store tracking,$*),'valence[$*]',--group $*)
 	@touch $@
 
 $(DEVELOPMENT): $(TRACKING) $(VENV)/.search $(VENV)/.checks $(VENV)/.hub $(VENV)/.mlflow $(VENV)/.store \
 	$(VENV)/.grpc $(VENV)/.feedback
 $(VENV)/.chaos: $(DEVELOPMENT)
 
+# what is tested on engines of data
+ENGINES = 'valence[mlflow]' 'valence[ray]' 'valence[spark]' 'valence[train]'
 # Packages that must not meet ours. What the benchmarks compare with serves beside what it is compared
 # with, and checkov needs other versions.
 $(VENV)-%/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "installing the packages for $* into $(VENV)-$*"
 	"$$GIVEN_PYTHON" -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install --upgrade -c $(CONSTRAINTS) pip
-	$(if $(filter bench mlserver,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
-	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter mlserver policies,$*),,-c $(CONSTRAINTS)) \
-		$(if $(filter bench,$*),'valence[grpc]' 'valence[train]') --group $*
+	$(if $(filter bench engines mlserver,$*),$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) --quiet install --no-deps -e .)
+	$(VENV)-$*/bin/python -m pip $(PIP_OPTIONS) install $(if $(filter engines mlserver policies,$*),,-c $(CONSTRAINTS)) \
+		$(if $(filter bench,$*),'valence[grpc]' 'valence[train]') $(if $(filter engines,$*),$(ENGINES)) --group $*
 	@touch $@
 
 # Types of custom resources. Without npm, the tests that need them say that they are skipped.

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from valence.service.api.grpc.server import CallServer
     from valence.service.inference.scorer import Scorer
     from valence.service.observability.line_writer import LineWriter
+    from valence.service.observability.log import Log
+    from valence.service.sampling.writer import SampleWriter
     from valence.service.server.admin import AdminServer
     from valence.service.server.connection_limits import ConnectionLimiter, ConnectionLimits
     from valence.service.server.gateway import PortServer
@@ -119,6 +121,7 @@ class Valence:
         self._shadows = [
             Shadow(rule, self.models, self.metrics, self.log) for rule in self.settings.shadow
         ]
+        self._sample = _make_sample_writer(self.settings, self.log)
         memory = self.settings.cache_bytes
         self._loader = ModelLoader(
             self.settings,
@@ -127,6 +130,7 @@ class Valence:
             self.log,
             AnswerCache(max_bytes=memory) if memory else None,
             {shadow.rule.model: shadow.observe for shadow in self._shadows},
+            self._sample,
         )
         self._reloads = Reloads(self._loader, self.models)
         self._ready = asyncio.Event()
@@ -251,6 +255,8 @@ class Valence:
         await self.models.close()
         if self.application.context.feedback is not None:
             await self.application.context.feedback.close()
+        if self._sample is not None:
+            await self._sample.close()
         self._sharing.cancel()
         self._measuring.cancel()
         self.log.flush()
@@ -391,6 +397,22 @@ def _prepare_feedback(settings: Settings) -> None:
     finally:
         store.close()
     os.environ[f"{PREFIX}FEEDBACK_KEY"] = key
+
+
+def _make_sample_writer(settings: Settings, log: Log) -> SampleWriter | None:
+    """What keeps a sample of texts, if the operator wants one; only then it is imported."""
+    if not settings.sample_texts:
+        return None
+    from valence.service.sampling.sample import SAMPLE_REASONS
+    from valence.service.sampling.store import SampleStore
+    from valence.service.sampling.writer import SampleWriter
+
+    return SampleWriter(
+        lambda: SampleStore.open(settings.feedback_database),
+        log,
+        most=settings.sample_texts // len(SAMPLE_REASONS),
+        days=settings.sample_days,
+    )
 
 
 def _line_writer(stream: Any, count_dropped: Callable[[int], None]) -> LineWriter:

@@ -24,6 +24,7 @@
         ├── TextTooLong         more tokens than the model reads, with truncation "error"
         ├── UnknownModel
         ├── FeedbackOff         the operator has set no database for feedback
+        ├── SampleOff           the operator keeps no sample of texts
         ├── ReloadRefused       the model store names a version that cannot be served
         ├── Overloaded          the queue is full
         ├── DeadlineExceeded    no answer within the time allowed
@@ -184,6 +185,10 @@ class UnknownModel(RequestError):
 
 class FeedbackOff(RequestError):
     """The service stores no feedback: its operator has set no database."""
+
+
+class SampleOff(RequestError):
+    """The service keeps no texts of clients: its operator wants no sample."""
 
 
 class ReloadRefused(RequestError):

@@ -404,6 +404,21 @@ class Settings(BaseModel):
         ge=0,
         description="Days after which feedback is deleted. 0: it is kept.",
     )
+    sample_texts: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Texts of clients that are kept for labelling, of each model: uncertain and "
+        "drifting ones, and some of each label, a third each. They are in "
+        "`VALENCE_FEEDBACK_DATABASE`, and `GET /v1/models` tells that they are kept. 0: no text is "
+        "kept.",
+    )
+    sample_days: float = Field(
+        default=30.0,
+        ge=0,
+        description="Days after which a text of the sample is deleted. 0: it is kept until a "
+        "better one takes its place.",
+    )
     access_log: bool = Field(
         default=True,
         description="Write one JSON line per request to standard output. The line never has the "
@@ -421,6 +436,20 @@ class Settings(BaseModel):
             raise ValueError(
                 f"body_memory_bytes ({self.body_memory_bytes}) must be at least max_body_bytes "
                 f"({self.max_body_bytes}), or the largest body allowed could never be read"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sample_has_a_place(self) -> Self:
+        if 0 < self.sample_texts < 3:
+            raise ValueError(
+                f"sample_texts is {self.sample_texts}, but a sample has three parts; give 3 or "
+                "more, or 0 to keep no text"
+            )
+        if self.sample_texts and not self.feedback_database:
+            raise ValueError(
+                f"sample_texts is {self.sample_texts}, but no database is named to keep them in; "
+                "set VALENCE_FEEDBACK_DATABASE too"
             )
         return self
 

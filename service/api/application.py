@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valence.service.api import pages
-from valence.service.api.dialects import vllm
+from valence.service.api.dialects import label_studio, vllm
 from valence.service.api.dialects.detectors import routes as detectors
 from valence.service.api.dialects.huggingface import routes as huggingface
 from valence.service.api.dialects.open_inference import routes as open_inference
@@ -36,6 +36,7 @@ from valence.service.api.v1 import (
     models,
     monitor,
     reload,
+    sample,
     stream,
 )
 from valence.service.feedback.group_writer import GroupWriter
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 ROUTES: tuple[Route, ...] = (
     *classification.ROUTES,
     *feedback.ROUTES,
+    *sample.ROUTES,
     *activations.ROUTES,
     *stream.ROUTES,
     *models.ROUTES,
@@ -67,12 +69,17 @@ ROUTES: tuple[Route, ...] = (
     *detectors.ROUTES,
     *open_inference.ROUTES,
     *sagemaker.ROUTES,
+    *label_studio.ROUTES,
     *health.ROUTES,
     *pages.ROUTES,
 )
 
 # Errors of paths that no route matches have the shape that the clients of these paths read.
-_REFUSALS = (("/v2/", refuse_open_inference), (detectors.PATHS, detectors.refuse))
+_REFUSALS = (
+    ("/v2/", refuse_open_inference),
+    (detectors.PATHS, detectors.refuse),
+    (label_studio.PATHS, label_studio.refuse),
+)
 
 # The route and the method, in logs and metrics, of a request that no route matches.
 _UNMATCHED = "unmatched"

@@ -1,4 +1,4 @@
-"""Pages for browsers: playground ``/``, ``/models``, ``/monitor``, the documentation ``/docs``.
+"""Pages for browsers: playground, ``/models``, ``/monitor``, ``/label``, documentation ``/docs``.
 
 All files come from this server. Swagger UI draws the documentation. Its files come with BentoML and
 are read from the installed package, so this repository does not have a copy.
@@ -29,6 +29,9 @@ _ASSETS = (
     "models.js",
     "monitor.css",
     "monitor.js",
+    "label.css",
+    "label.js",
+    "csv.js",
     "docs.js",
     "swagger-ui.css",
     "swagger-ui-bundle.js",
@@ -111,6 +114,13 @@ ROUTES = (
         summary="The monitor",
         description="A page that shows how far the answers are from the training, and the accuracy "
         "that is estimated from them. It draws what GET /v1/monitor answers.",
+    ),
+    _file_route(
+        "/label",
+        "label.html",
+        summary="The labelling page",
+        description="A page that gives the rows of a CSV file labels, by keys or on a phone, and "
+        "saves them as CSV. The file stays in the browser. It reads GET /v1/sample too.",
     ),
     _file_route(
         "/docs",

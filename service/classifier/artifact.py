@@ -14,7 +14,9 @@ carry code is refused, and the error has its name and the reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,7 @@ from valence.service.classifier.reference import Reference
 from valence.service.classifier.seal import CHECKSUMS, MANIFEST, REPORT, VOCABULARY, WEIGHTS
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import ArtifactError
+from valence.service.pacing import background
 
 __all__ = [
     "CHECKSUMS", "MANIFEST", "REPORT", "VOCABULARY", "WEIGHTS",
@@ -50,6 +53,8 @@ _FIRST_WEIGHTS = ("recurrent.weight_ih_l0", "recurrent.weight_ih_l0_reverse")
 _MAX_SUM = 1e30
 # some dozens of bytes for each of the words that an architecture may have
 _MAX_VOCABULARY_BYTES = 512 * 2**20
+# what is looked at between two pauses of a thread in the background
+_PIECE_CHARACTERS, _PIECE_NUMBERS = 2**13, 2**17
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,8 @@ def _read_vocabulary(path: Path, normalization: Normalization) -> Vocabulary:
             "model again"
         )
     try:
-        # not splitlines(), which also splits at U+2028 and other characters that words may have
-        words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         return Vocabulary(
-            words,
+            _split_lines(path.read_text(encoding="utf-8")),
             misspelled=normalization.misspelled,
             emoji=normalization.emoji,
             rules=normalization.tokenizer,
@@ -109,6 +112,16 @@ def _read_vocabulary(path: Path, normalization: Normalization) -> Vocabulary:
         raise ArtifactError(f"{path}: not UTF-8 at byte {error.start}") from None
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from None
+
+
+def _split_lines(text: str) -> list[str]:
+    """The lines of ``text``, which only line feeds end."""
+    # not splitlines(), which also splits at U+2028 and other characters that words may have
+    file, found = io.StringIO(text), list[str]()
+    while lines := file.readlines(_PIECE_CHARACTERS):
+        found += [line.removesuffix("\n") for line in lines]
+        background.pause()
+    return found
 
 
 def _read_tensors(path: Path, architecture: Architecture) -> dict[str, NDArray[np.float32]]:
@@ -145,11 +158,15 @@ def _check_tensors(manifest: Manifest, vocabulary: Vocabulary, tensors: Tensors)
                 f"{name} is {tensor.shape} {tensor.dtype}, the architecture requires {shape} "
                 "float32"
             )
-        if not np.isfinite(tensor).all():
+        if not all(np.isfinite(rows).all() for rows in _cut(tensor)):
             raise ArtifactError(f"{name} has numbers that are not finite; train the model again")
     _check_sums(tensors)
     if architecture.ngrams:
         NGramTable(tensors, vocabulary_size=architecture.vocabulary_size)
+
+
+def _cut(tensor: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    return background.cut(tensor, max(_PIECE_NUMBERS // max(math.prod(tensor.shape[1:]), 1), 1))
 
 
 def _check_sums(tensors: Tensors) -> None:
@@ -160,16 +177,20 @@ def _check_sums(tensors: Tensors) -> None:
     embedding. A text has each n-gram at most once, and is divided by one scale or more.
     """
     embedding = tensors.get(_EMBEDDING, np.zeros((1, 0), dtype=np.float32))
-    largest = np.maximum(embedding.max(axis=0), -embedding.min(axis=0)).astype(np.float64)  # (E,)
+    largest = np.max(
+        [np.maximum(rows.max(axis=0), -rows.min(axis=0)) for rows in _cut(embedding)], axis=0
+    ).astype(np.float64)  # (E,)
     for name, tensor in tensors.items():
         if name in (_EMBEDDING, NGRAM_WORDS, NGRAM_SCALES):
             continue
-        absolute = np.abs(tensor, dtype=np.float64)
+        parts = (np.abs(rows, dtype=np.float64) for rows in _cut(tensor))
         if name == NGRAM_WEIGHTS:
             smallest = float(tensors[NGRAM_SCALES].min()) or 1.0
-            sums = absolute.sum(axis=0) / abs(smallest)
+            sums = sum(absolute.sum(axis=0) for absolute in parts) / abs(smallest)
+        elif name in _FIRST_WEIGHTS:
+            sums = np.concatenate([absolute @ largest for absolute in parts])
         else:
-            sums = absolute @ largest if name in _FIRST_WEIGHTS else absolute.sum(axis=-1)
+            sums = np.array([absolute.sum(axis=-1).max() for absolute in parts])
         if sums.max() > _MAX_SUM:
             raise ArtifactError(
                 f"{name} has numbers so large that sums in the network may not be finite; train "

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from valence.service.pacing import background
 
 # Most shorter words are one typo away from another word. Longer words are rare, and their look-ups
 # are slow.
 _MIN_LETTERS, _MAX_LETTERS = 4, 20
+# words that are looked at between two pauses of a thread in the background
+_PIECE = 1_024
 
 
 class SpellingIndex:
@@ -31,16 +34,20 @@ class SpellingIndex:
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
         by_length: dict[int, list[int]] = {}
-        for index, word in enumerate(words):
-            if word.isalpha() and _MIN_LETTERS - 1 <= len(word) <= _MAX_LETTERS + 1:
-                by_length.setdefault(len(word), []).append(index)
+        numbers = iter(range(len(words)))
+        for piece in background.cut(words, _PIECE):
+            for word, index in zip(piece, numbers, strict=False):
+                if word.isalpha() and _MIN_LETTERS - 1 <= len(word) <= _MAX_LETTERS + 1:
+                    by_length.setdefault(len(word), []).append(index)
         keys = [np.empty(0, np.uint32)]
         owners = [np.empty(0, np.int32)]
-        for length, indices in by_length.items():
-            letters = "".join(words[index] for index in indices).encode("utf-32-le")
-            word_keys, distinct = _all_keys(np.frombuffer(letters, np.uint32).reshape(-1, length))
-            keys.append(word_keys[distinct])
-            owners.append(np.repeat(np.array(indices, np.int32), distinct.sum(axis=1)))
+        for length, indices_of_length in by_length.items():
+            for indices in background.cut(indices_of_length, _PIECE):
+                letters = "".join(words[index] for index in indices).encode("utf-32-le")
+                lines = np.frombuffer(letters, np.uint32).reshape(-1, length)
+                word_keys, distinct = _all_keys(lines)
+                keys.append(word_keys[distinct])
+                owners.append(np.repeat(np.array(indices, np.int32), distinct.sum(axis=1)))
         unsorted = np.concatenate(keys)
         order = np.argsort(unsorted)
         self._keys = unsorted[order]

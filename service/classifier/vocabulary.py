@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Generator, Iterable, Iterator
-from itertools import chain, pairwise
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +15,12 @@ from valence.service.classifier.manifest import EmojiWords, Misspelled
 from valence.service.classifier.spelling import SpellingIndex
 from valence.service.classifier.tokenizer import Rules
 from valence.service.errors import ArtifactError
+from valence.service.pacing import background
 
 UNKNOWN = "<unk>"
 UNKNOWN_ID = 0
+# words that are looked at between two pauses of a thread in the background
+_PIECE = 1_024
 
 WordIds = NDArray[np.int32]
 
@@ -66,16 +69,11 @@ class Vocabulary:
         self.words = tuple(words)
         if not self.words or self.words[UNKNOWN_ID] != UNKNOWN:
             raise ArtifactError(f"the first word of a vocabulary must be {UNKNOWN!r}")
-        for word in self.words:
-            if not word or "\n" in word or "\r" in word:
-                raise ArtifactError(f"a vocabulary word must be one non-empty line, not {word!r}")
-        try:
-            "".join(self.words).encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ArtifactError(
-                f"a vocabulary word has {error.object[error.start]!r}, half of a character"
-            ) from None
-        self._ids = {word: index for index, word in enumerate(self.words)}
+        self._ids: dict[str, int] = {}
+        numbered = enumerate(self.words)
+        for words_of_piece in background.cut(self.words, _PIECE):
+            _require_lines(words_of_piece)
+            self._ids.update((word, index) for index, word in islice(numbered, len(words_of_piece)))
         if len(self._ids) != len(self.words):
             ordered = sorted(self.words)
             repeated = next(a for a, b in pairwise(ordered) if a == b)
@@ -84,6 +82,7 @@ class Vocabulary:
         self.emoji: EmojiWords = emoji
         self.rules: Rules = rules
         self._pieces = _Pieces(
+            self.words,
             self._ids,
             SpellingIndex(self.words) if misspelled == "nearest" else None,
             named_emoji=emoji == "named",
@@ -102,6 +101,14 @@ class Vocabulary:
     def without_corrections(self) -> Vocabulary:
         """The same words, read without correction of misspelled words."""
         return Vocabulary(self.words, emoji=self.emoji, rules=self.rules)
+
+    def forget_pieces(self) -> None:
+        """Empty the caches, a few entries at a time."""
+        for cache in (self._pieces, self._pieces.by_hash):
+            while cache:
+                for _ in range(min(len(cache), _PIECE)):
+                    cache.popitem()
+                background.pause()
 
     def id(self, surface: str) -> int:
         """The id for a token as written; 0 for ``<unk>``."""
@@ -171,6 +178,19 @@ class Vocabulary:
         return Encoded(np.abs(signed), signed > UNKNOWN_ID, tokens)
 
 
+def _require_lines(words: Sequence[str]) -> None:
+    """Raise :class:`ArtifactError` unless a line of UTF-8 can hold each of ``words``."""
+    for word in words:
+        if not word or "\n" in word or "\r" in word:
+            raise ArtifactError(f"a vocabulary word must be one non-empty line, not {word!r}")
+    try:
+        "".join(words).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ArtifactError(
+            f"a vocabulary word has {error.object[error.start]!r}, half of a character"
+        ) from None
+
+
 class _Pieces(dict[str, tuple[int, ...]]):
     """Cache from a piece of text between white space to the ids of its tokens.
 
@@ -186,6 +206,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
 
     def __init__(
         self,
+        words: Sequence[str],
         ids: dict[str, int],
         spelling: SpellingIndex | None,
         *,
@@ -198,10 +219,15 @@ class _Pieces(dict[str, tuple[int, ...]]):
         self._named_emoji = named_emoji
         self._rules: Rules = rules
         self._limit = 4 * len(ids)
-        self._by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.by_hash: dict[tuple[int, int], tuple[int, ...]] = {}
         kinds = (tokenizer.URL, tokenizer.USER, tokenizer.NUMBER)
         # several known numbers may form a private one, such as a telephone number
-        numbers = {number for word, number in ids.items() if word[0].isdigit()}
+        numbers = {
+            ids[word]
+            for piece in background.cut(words, _PIECE)
+            for word in piece
+            if word[0].isdigit()
+        }
         self._private = numbers | {ids[kind] for kind in kinds if kind in ids}
 
     def find(self, surface: str) -> int:
@@ -229,7 +255,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         # Python hashes the bytes of a string, and strings of different width may have the same
         # bytes
         key = hash(piece), len(piece)
-        ids = self._by_hash.get(key)
+        ids = self.by_hash.get(key)
         if ids is not None:
             return ids
         ids = tuple(map(self.find, tokenizer.find_surfaces(piece, self._rules)))
@@ -241,6 +267,6 @@ class _Pieces(dict[str, tuple[int, ...]]):
         if min(ids) > UNKNOWN_ID:
             if len(self) < self._limit:
                 self[piece] = ids
-        elif len(self._by_hash) < len(self._ids):
-            self._by_hash[key] = ids
+        elif len(self.by_hash) < len(self._ids):
+            self.by_hash[key] = ids
         return ids

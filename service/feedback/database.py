@@ -96,6 +96,13 @@ def migrate(engine: Engine) -> None:
         ) from None
 
 
+def forget(engine: Engine) -> None:
+    """Empty the write-ahead log of SQLite, which still has what was deleted."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def explain(error: Exception) -> str:
     """The first line of what a database said, which has no parameters."""
     cause = getattr(error, "orig", None) or error

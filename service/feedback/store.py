@@ -101,7 +101,7 @@ class Store:
                 deleted += connection.execute(
                     delete(FEEDBACK).where(FEEDBACK.c.id.in_(part))
                 ).rowcount
-        self._forget()
+        database.forget(self._engine)
         return deleted
 
     def delete_before(self, received: float) -> int:
@@ -111,14 +111,8 @@ class Store:
                 delete(FEEDBACK).where(FEEDBACK.c.received < round(received * _MICROSECONDS))
             ).rowcount
         if deleted:
-            self._forget()
+            database.forget(self._engine)
         return deleted
-
-    def _forget(self) -> None:
-        """Empty the write-ahead log of SQLite, which still has what was deleted."""
-        if self._engine.dialect.name == "sqlite":
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _to_row(record: Record) -> dict[str, Any]:

@@ -42,3 +42,20 @@ KEY = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("key", LargeBinary, nullable=False),
 )
+
+# texts of clients that are kept for labelling, if the operator keeps a sample
+SAMPLE = Table(
+    "valence_sample",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("priority", Double, nullable=False),
+    Column("predicted", JSON, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("valence_sample_by_model", "model", "reason", "priority"),
+    Index("valence_sample_by_age", "time"),
+)

@@ -13,21 +13,22 @@ from valence.service.errors import ConfigurationError
 
 
 @contextmanager
-def hold_lock(path: Path, *, work: str, remedy: str = "") -> Iterator[None]:
+def hold_lock(path: Path, *, work: str, remedy: str = "", wait: bool = False) -> Iterator[None]:
     """Keep other processes from the file ``path`` for a ``with`` block, by a lock file beside it.
 
     ``work`` and ``remedy`` complete the error's sentence: "another process is WORK; wait for it, or
     REMEDY". The kernel releases the lock when the process ends, however it ends; the block's end
     also removes the lock file.
 
-    Raises :class:`ConfigurationError` if another process holds the lock.
+    Raises :class:`ConfigurationError` if another process holds the lock, or with ``wait`` waits for
+    that process.
     """
     lock = path.with_name(f"{path.name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with lock.open("w") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 alternative = f", or {remedy}" if remedy else ""
                 raise ConfigurationError(

@@ -18,6 +18,8 @@ from valence.service.inference.scorer import Observer, Scorer
 from valence.service.monitoring.monitor import Monitor
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.service import Metrics
+from valence.service.sampling.sampler import Sampler
+from valence.service.sampling.writer import SampleWriter
 from valence.service.settings import Settings
 
 
@@ -32,6 +34,8 @@ class ModelLoader:
     cache: AnswerCache | None = None
     observers: Mapping[str, Observer] = field(default_factory=dict)
     """By the name of a model, what is told each of its answers."""
+    sample: SampleWriter | None = None
+    """Keeps a few texts of clients, if the operator wants a sample."""
 
     def load(self, folder: Path) -> Scorer:
         """The warm scorer of the model in ``folder``; raises :class:`ArtifactError`."""
@@ -62,5 +66,8 @@ class ModelLoader:
                 self.metrics.monitoring,
                 self.metrics.folder,
             )
+        if self.sample is not None:
+            reference = classifier.artifact.reference
+            scorer.sampler = Sampler(scorer.manifest, reference, self.sample)
         scorer.warm_up()
         return scorer

@@ -41,6 +41,7 @@ from valence.service.inference.waiting import wait_for_answers
 from valence.service.monitoring.monitor import Monitor
 from valence.service.observability.metrics.model import ModelMetrics, ScoringRecord
 from valence.service.observability.metrics.service import Metrics
+from valence.service.sampling.sampler import Sampler
 
 # Tokenizing holds the event loop. A large request gives other requests a turn after so many
 # characters, which are tokenized in about a quarter of a millisecond.
@@ -70,6 +71,8 @@ class Scorer:
         self.version = self.manifest.version
         self.monitor: Monitor | None = None
         """Counts the answers, if the service is to watch them."""
+        self.sampler: Sampler | None = None
+        """Keeps a few texts, if the operator wants a sample."""
         self._observer: Observer | None = None
         self._cache = cache
         self._limits = limits.request
@@ -230,7 +233,8 @@ class Scorer:
         answers = await wait_for_answers(self._batcher, ticket, request)
         predictions, sentences = await long_texts.merge(self.classifier, sound, answers, turns)
         usages = [text.usage for text in sound]
-        usage, stages = self._record(request, ticket, predictions, usages, encoded - arrived)
+        recorded = _leave_out_faults(request, split) if faults else request
+        usage, stages = self._record(recorded, ticket, predictions, usages, encoded - arrived)
         tokens = usage.tokens + sum(map(len, ids)) - usage.tokens_used
         explanations: Sequence[Explanation] = ()
         if request.explain:
@@ -269,6 +273,8 @@ class Scorer:
             )
             if self.monitor is not None:
                 self.monitor.observe(request.texts, predictions, usages)
+            if self.sampler is not None:
+                self.sampler.observe(request.texts, predictions, usages)
         return usage, stages
 
     async def activations(self, request: ScoreRequest, *, max_units: int) -> TextActivations:
@@ -298,6 +304,8 @@ class Scorer:
         self._metrics.flush()
         if self.monitor is not None:
             self.monitor.flush()
+        if self.sampler is not None:
+            self.sampler.flush()
         if not version_stays:
             self._metrics.retire()
             if self.monitor is not None:
@@ -348,6 +356,18 @@ def _predict(classifier: Classifier, engine: Engine, documents: list[WordIds]) -
     logits = engine.logits(documents)
     require_finite(logits)
     return classifier.predict(logits)
+
+
+def _leave_out_faults(
+    request: ScoreRequest, split: Sequence[SplitText | TextTooLong]
+) -> ScoreRequest:
+    """``request`` with the texts that have an answer."""
+    texts = [
+        text
+        for text, found in zip(request.texts, split, strict=True)
+        if isinstance(found, SplitText)
+    ]
+    return request._replace(texts=texts)
 
 
 def _size(texts: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from valence.service.classifier.vocabulary import UNKNOWN_ID, WordIds
 from valence.service.errors import ArtifactError, NonFiniteAnswer
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.engines.speed import make_documents
+from valence.service.pacing import background
 
 # the tokens of the longest document that is checked
 _CHECKED_TOKENS = 256
@@ -59,6 +60,7 @@ def _check_golden_answers(classifier: Classifier, engine: Engine) -> None:
     manifest, golden = classifier.manifest, classifier.artifact.golden
     tolerance = _COARSE_TOLERANCE if engine.name.endswith(_COARSE) else _TOLERANCE
     for answer in golden:
+        background.pause()
         (found,) = classifier.predict(engine.logits([classifier.encode_head(answer.text).ids]))
         distance = float(np.abs(np.subtract(found.probabilities, answer.probabilities)).max())
         if answer.outside is not None and found.outside is not None:
@@ -82,6 +84,7 @@ def measure_speed(
     """
 
     def seconds(count: int, tokens: int) -> float:
+        background.pause()
         documents = make_documents(count, tokens, words)
         started = time.perf_counter()
         work(documents)

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from valence.service.errors import ConfigurationError
 from valence.service.pacing.token_bucket import MAX_RATE, MIN_RATE
 
-Scope = Literal["classify", "feedback", "metrics", "admin"]
+Scope = Literal["classify", "feedback", "label", "metrics", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 # The scope of a new key.
 DEFAULT_SCOPE: Scope = "classify"

@@ -1,1 +1,1 @@
-"""Rates and delays: a token bucket and a debounced callback. Imports nothing of Valence."""
+"""Rates, delays and pauses. Imports nothing of Valence."""

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from valence.service.classifier.truncation import TRUNCATIONS
 from valence.service.command.parser import CommandParser
 from valence.service.errors import ConfigurationError
 from valence.service.files.failures import exit_in_one_line
+
+if TYPE_CHECKING:
+    from valence.service.score.options import ScoreOptions
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -48,8 +51,8 @@ def _parser() -> CommandParser:
         "windows, truncated, reason for a label that is uncertain, and error for a row without a "
         "score. An interrupted command resumes when it is started again.",
     )
-    parser.add_argument("source", metavar="IN", type=Path)
-    parser.add_argument("out", metavar="OUT", type=Path)
+    parser.add_argument("source", metavar="IN")
+    parser.add_argument("out", metavar="OUT")
     parser.add_argument(
         "--text-column", default="text", help="column with the texts; default: text"
     )
@@ -60,7 +63,11 @@ def _parser() -> CommandParser:
         "address such as hf:OWNER/NAME; default: sentiment",
     )
     parser.add_argument(
-        "--engine", default="auto", help="engine, as in VALENCE_ENGINE; default: auto"
+        "--engine",
+        default="auto",
+        help="engine, as in VALENCE_ENGINE; default: auto. ray, or ray:ENGINE: the cluster of "
+        "RAY_ADDRESS, or this machine without it, scores by Ray Data. IN is a file, a folder or an "
+        "address of Parquet then, and OUT a new folder",
     )
     parser.add_argument("--truncation", choices=TRUNCATIONS, default="head")
     parser.add_argument(
@@ -106,9 +113,8 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--jobs",
         type=_checked(options.parse_jobs),
-        default=1,
         help="processes that score at the same time, or auto for one on each core; OUT is the same "
-        "with any number; default: 1",
+        "with any number; default: 1, with --engine ray one on each core of the cluster",
     )
     parser.add_argument(
         "--fresh", action="store_true", help="start over instead of resuming an interrupted run"
@@ -129,12 +135,54 @@ def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from valence.service.score import ray_data
+
+    engine, _, inner = arguments.engine.partition(":")
+    if engine == ray_data.ENGINE:
+        _run_on_ray(arguments, inner or "auto")
+    else:
+        _run_here(arguments)
+
+
+def _run_on_ray(arguments: argparse.Namespace, engine: str) -> None:
+    from valence.service.score.ray_data import RayRun
+    from valence.service.score.recipe import find_cluster_recipe
+    from valence.service.score.tables import TableScorer
+
+    _refuse_options(arguments)
+    recipe = find_cluster_recipe(arguments.model, engine=engine, options=_read_options(arguments))
+    scorer = TableScorer(recipe, arguments.text_column, arguments.prefix)
+    rows = RayRun(arguments.source, arguments.out, scorer, arguments.jobs or 0).score()
+    sys.stderr.write(f"{rows:,} rows: {arguments.out}\n")
+
+
+def _refuse_options(arguments: argparse.Namespace) -> None:
+    """Raise :class:`ConfigurationError` for an option that means nothing to Ray."""
+    default = _parser().parse_args(["IN", "OUT"])
+    for name in ("encoding", "quoting", "in_format", "out_format", "fresh"):
+        if getattr(arguments, name) != getattr(default, name):
+            raise ConfigurationError(
+                f"--{name.replace('_', '-')} cannot be used with --engine ray, which reads and "
+                "writes Parquet; leave it out"
+            )
+
+
+def _read_options(arguments: argparse.Namespace) -> ScoreOptions:
+    from valence.service.score.options import ScoreOptions
+
+    return ScoreOptions(
+        arguments.truncation, arguments.top_k, arguments.min_confidence, arguments.unreadable
+    )
+
+
+def _run_here(arguments: argparse.Namespace) -> None:
     from valence.service.files import encodings, formats
     from valence.service.score import run
     from valence.service.score.jobs import Jobs
-    from valence.service.score.options import Options, ScoreOptions
+    from valence.service.score.options import Options
     from valence.service.score.recipe import ScorerRecipe
 
+    arguments.source, arguments.out = Path(arguments.source), Path(arguments.out)
     out_format = formats.require_output_format(arguments.out, arguments.out_format)
     # before the file is opened, which for a pipe would wait
     run.require_paths(arguments.source, arguments.out)
@@ -160,16 +208,11 @@ def _run(arguments: argparse.Namespace) -> None:
     recipe = ScorerRecipe.find(
         arguments.model,
         engine=engine or arguments.engine,
-        options=ScoreOptions(
-            arguments.truncation,
-            arguments.top_k,
-            arguments.min_confidence,
-            arguments.unreadable,
-        ),
+        options=_read_options(arguments),
     )
     scorer = recipe.make()
     jobs = None
-    if arguments.jobs > 1:
+    if (arguments.jobs or 1) > 1:
         recipe = replace(recipe, engine=scorer.engine.name)
         jobs = Jobs(arguments.jobs, recipe, lambda line: sys.stderr.write(f"{line}\n"))
     with _progress() as advance:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from valence.service.score.options import ScoreOptions
 from valence.service.score.texts import TextScorer
+
+if TYPE_CHECKING:
+    from valence.service.classifier.manifest import Manifest
+
+
+class Recipe(Protocol):
+    """What makes a scorer: a small value that may be a key, and may be sent to another process."""
+
+    def make(self) -> TextScorer:
+        """Load the model."""
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -57,3 +70,48 @@ class ScorerRecipe:
         loaded = artifact.load(self.folder)
         engine = factory.create(loaded, name=self.engine, log=Log(sys.stderr, access=False))
         return TextScorer(Classifier(loaded), engine, self.options)
+
+
+@dataclass(frozen=True)
+class AddressRecipe:
+    """As :class:`ScorerRecipe`, for a model that each machine copies from an ``address``."""
+
+    address: str
+    engine: str = "auto"
+    options: ScoreOptions = field(default_factory=ScoreOptions)
+
+    def make(self) -> TextScorer:
+        """Load the model from the copy of this machine; raises as :class:`ScorerRecipe` does."""
+        recipe = ScorerRecipe.find(self.address, engine=self.engine, options=self.options)
+        return recipe.make()
+
+
+def find_cluster_recipe(
+    model: str | os.PathLike[str],
+    *,
+    engine: str = "auto",
+    options: ScoreOptions | None = None,
+) -> ScorerRecipe | AddressRecipe:
+    """What each process of a cluster makes its scorer of: one version, on one engine.
+
+    ``model`` is as in :meth:`ScorerRecipe.find`. A folder, and a model of the store, must lie at
+    the same path on each machine. The engine ``auto`` is the fastest of this machine, for all.
+    Raises what :meth:`ScorerRecipe.find` and :meth:`ScorerRecipe.make` raise.
+    """
+    from valence.service.registry import locations
+
+    recipe = ScorerRecipe.find(model, engine=engine, options=options)
+    scorer = recipe.make()
+    # engines round differently, so the processes take the one that this process takes
+    recipe = replace(recipe, engine=scorer.engine.name)
+    if isinstance(model, str) and locations.is_remote(model):
+        address = _pin(model, scorer.classifier.manifest)
+        return AddressRecipe(address, recipe.engine, recipe.options)
+    return recipe
+
+
+def _pin(address: str, manifest: Manifest) -> str:
+    """``address`` with the version that it means now."""
+    if address.startswith(("http://", "https://")):
+        return address
+    return f"{address.partition('#')[0]}#{manifest.name}:{manifest.version}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from valence.service.errors import ConfigurationError
 from valence.service.score.arrays import score_array
-from valence.service.score.recipe import ScorerRecipe
+from valence.service.score.recipe import Recipe
 from valence.service.score.texts import TextScorer
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class TableScorer:
     ``pyarrow``, and :meth:`score_batches` is one for ``mapInArrow`` of Spark.
     """
 
-    recipe: ScorerRecipe
+    recipe: Recipe
     text_column: str = "text"
     prefix: str = ""
 
@@ -39,7 +39,7 @@ class TableScorer:
         has a column of the scores already.
         """
         texts = self._find_texts(table)
-        scores = score_array(texts, _make_scorer(self.recipe))
+        scores = score_array(texts, make_scorer(self.recipe))
         for field, column in zip(scores.schema, scores.columns, strict=True):
             name = f"{self.prefix}{field.name}"
             if name in table.column_names:
@@ -69,5 +69,6 @@ class TableScorer:
 
 
 @lru_cache(_MODELS)
-def _make_scorer(recipe: ScorerRecipe) -> TextScorer:
+def make_scorer(recipe: Recipe) -> TextScorer:
+    """The scorer of ``recipe``, made once in each process."""
     return recipe.make()

@@ -9,6 +9,7 @@ from pathlib import Path
 from valence.service.errors import ConfigurationError, SourceError
 from valence.service.observability.log import Log
 from valence.service.observability.metrics.sources import SourceMetrics
+from valence.service.pacing import background
 from valence.service.registry import bento_store, models
 from valence.service.registry.address import Address
 from valence.service.registry.tag import Tag
@@ -76,7 +77,9 @@ class SourceFollower:
         self._log = log
         self._tags = models.tags(settings)
         self._told: dict[str, str] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="source")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="source", initializer=background.enter
+        )
 
     async def follow(self) -> None:
         """Follow the source until the service ends."""

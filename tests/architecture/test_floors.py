@@ -41,6 +41,7 @@ FLOORS = {
             "service/server",
         ),
         (
+            "service/annotation",
             "service/observability/metrics",
             "service/registry",
             "service/inference/engines",
@@ -52,8 +53,14 @@ FLOORS = {
             "service/monitoring",
             "service/sources",
         ),
+        ("service/sampling",),
         ("service/inference", "service/score"),
-        ("service/inference/reload", "service/inference/shadow", "service/estimator"),
+        (
+            "service/inference/reload",
+            "service/inference/shadow",
+            "service/estimator",
+            "service/cluster",
+        ),
         ("service/api/http",),
         ("service/api/v1", "service/api/operations"),
         (
@@ -89,6 +96,7 @@ FLOORS = {
             "training/outside",
         ),
         (
+            "training/active_learning",
             "training/evaluation/assessment",
             "training/tracking",
             "training/pipeline/gate",

@@ -24,6 +24,8 @@ from tests.architecture.source import (
 TORCH = {"service/classifier/model.py", "service/inference/engines/reference.py"}
 # what training may import of the service, beside the command line, which starts all of it
 SHARED = {
+    # tasks of Label Studio have the form that its backend answers with
+    "valence.service.annotation",
     "valence.service.classifier",
     "valence.service.errors",
     # what is measured of feedback
@@ -34,6 +36,8 @@ SHARED = {
     # how answers are counted: the counts of the held-out texts lie beside those that are served
     "valence.service.monitoring.language",
     "valence.service.monitoring.signals",
+    # texts are asked for by what the sample of texts is kept by
+    "valence.service.monitoring.worth",
     # an engine says in the log why a faster one is not available
     "valence.service.observability.log",
     "valence.service.registry",

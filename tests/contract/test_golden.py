@@ -144,6 +144,7 @@ def test_every_dialect_has_golden_files_and_no_file_is_unused():
     assert {file.parent.name for file in requests()} == {
         "detectors",
         "huggingface",
+        "label_studio",
         REPOSITORY,
         "native",
         "open_inference",

@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-import helm_python
 import pytest
 import yaml
 from valence.service.api.application import ROUTES
@@ -21,10 +20,16 @@ from valence.service.api.operations.health import ADMIN_ROUTES
 from valence.service.settings import PREFIX, Settings
 from valence.service.version import VERSION
 
-from tests.deploy import chart, dashboard, network, schemas
-from tests.deploy.chart import CHART, PAIRS
+from tests.deploy import dashboard, network, schemas
 from tests.deploy.rendering import ROOT, Resource, named, title
 from tests.support.source_servers import serve_handler
+
+helm_python = pytest.importorskip(
+    "helm_python", reason="Helm's engine has no wheel for this machine"
+)
+
+from tests.deploy import chart  # noqa: E402
+from tests.deploy.chart import CHART, PAIRS  # noqa: E402
 
 EVERYTHING: dict[str, Any] = {
     "image": {"digest": "sha256:" + "0" * 64, "pullSecrets": ["registry"]},

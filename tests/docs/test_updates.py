@@ -14,6 +14,7 @@ FILES = {
     "pip": ("pyproject.toml", "*.txt"),
     "npm": ("package-lock.json",),
     "docker": ("Dockerfile",),
+    "docker-compose": ("compose.yaml",),
 }
 
 
@@ -29,7 +30,7 @@ def test_each_folder_of_updates_has_files_of_its_ecosystem() -> None:
 
 
 def test_every_pinned_file_is_updated() -> None:
-    """A new Dockerfile or package.json needs an entry."""
+    """A new Dockerfile, compose.yaml or package.json needs an entry."""
     updates = yaml.safe_load(CONFIGURATION.read_text("utf-8"))["updates"]
     known = {
         (update["package-ecosystem"], folder.strip("/"))
@@ -37,7 +38,11 @@ def test_every_pinned_file_is_updated() -> None:
         for folder in update.get("directories", [update.get("directory")])
     }
     for part in ("deploy", "service", "tests", "training", "docs"):
-        for kind, name in (("docker", "Dockerfile*"), ("npm", "package.json")):
+        for kind, name in (
+            ("docker", "Dockerfile*"),
+            ("docker-compose", "compose*.yaml"),
+            ("npm", "package.json"),
+        ):
             for path in (ROOT / part).rglob(name):
                 assert (kind, path.parent.relative_to(ROOT).as_posix()) in known
 

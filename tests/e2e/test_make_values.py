@@ -45,7 +45,9 @@ def make(tmp_path: Path) -> Make:
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
         copy(REPOSITORY / name, target)
     programs = [folder / ".venv" / "bin" / name for name in ("valence", "torchrun")]
-    programs += [folder / f".venv-{name}" / "bin" / "python" for name in ("bench", "docs")]
+    programs += [
+        folder / f".venv-{name}" / "bin" / "python" for name in ("bench", "docs", "engines")
+    ]
     programs += [folder / "deploy" / "image" / "build.sh", tmp_path / "python"]
     for program in programs:
         program.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,7 @@ def make(tmp_path: Path) -> Make:
             *("mlflow", "store", "feedback", "grpc"),
         )
     ]
-    for stamp in [*stamps, ".venv-bench/.installed"]:
+    for stamp in [*stamps, ".venv-bench/.installed", ".venv-engines/.installed"]:
         (folder / stamp).touch()
 
     def make(*arguments: str, code: int = 0, **variables: str) -> list[list[str]]:
@@ -119,6 +121,8 @@ def test_every_value_reaches_its_command_unchanged(make: Make, value: str, given
     assert measured[3:] == [word for option in options for word in (option, value)]
     broken = run("chaos", ONLY=value, SHARE=value, TRIES=value)
     assert broken[3:] == ["--only", value, "--share", value, "--tries", value]
+    # the value is in the environment of the command
+    assert run("engines", ROWS=value)[-1] == "tests/service/cluster"
     assert run("smoke-image", ONLY=value)[3:] == ["--only", value]
     assert run("image", VARIANT=value, TAG=value, BUILD_ARGS=value) == ["build.sh", value, value]
 
@@ -226,7 +230,9 @@ def test_an_interpreter_may_have_any_path(make: Make, tmp_path: Path, value: str
     assert called[-1] == [value, "-m", "venv", ".venv"]
 
 
-@pytest.mark.parametrize("name", ["audit", "bench", "docs", "lock", "mlserver", "policies"])
+@pytest.mark.parametrize(
+    "name", ["audit", "bench", "docs", "engines", "lock", "mlserver", "policies"]
+)
 def test_commands_of_another_environment_are_whole(name):
     """A comma in a function of make cuts a command in two."""
     printed = subprocess.run(

@@ -54,6 +54,8 @@ def test_variables_are_read_and_converted():
         ("VALENCE_SHADOW", "sentiment=a:much", "'sentiment=a:much' is not"),
         ("VALENCE_SHADOW", "m=a:0.1,m=b:0.1", "'m' has two challengers; give it one"),
         ("VALENCE_QUEUE_ITEMS", "9", r"queue_items \(9\) must be at least max_texts \(1024\)"),
+        ("VALENCE_SAMPLE_TEXTS", "2", "a sample has three parts; give 3 or more, or 0"),
+        ("VALENCE_SAMPLE_TEXTS", "3", "no database is named .* set VALENCE_FEEDBACK_DATABASE too"),
     ],
 )
 def test_an_invalid_value_is_named_with_its_remedy(variable, value, said):

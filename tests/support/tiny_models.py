@@ -30,6 +30,7 @@ def save_tiny_model(
     max_tokens: int = 50,
     thresholds: Mapping[str, float] | None = None,
     outside: float | None = None,
+    hidden_size: int = 4,
 ) -> Path:
     """Save and seal a model folder with random weights: right shapes, random answers.
 
@@ -39,7 +40,7 @@ def save_tiny_model(
     architecture = Architecture(
         vocabulary_size=len(WORDS),
         embedding_size=5,
-        hidden_size=4,
+        hidden_size=hidden_size,
         labels=len(labels),
         outside=outside is not None,
     )

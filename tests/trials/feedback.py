@@ -5,8 +5,8 @@
 First a classification every few milliseconds, alone and beside feedback in turn. Then feedback for
 ``--seconds``, in the middle of which every process of the server is killed and the server is
 started again. Ends with 1 if acknowledged feedback is missing, if less than the rate was stored
-while the server ran, or if p99 of classification grew by more than a fifth. Needs the model
-``sentiment`` in the store.
+before the kill or after the start, or if p99 of classification grew by more than a fifth. Needs the
+model ``sentiment`` in the store.
 """
 
 from __future__ import annotations
@@ -57,12 +57,36 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The ids that were acknowledged, how many answers were not 200, and the time of all."""
+    """What a sender saw; all times are those of ``time.perf_counter``, which processes share."""
 
-    acknowledged: list[str]
+    acknowledged: dict[str, float]
+    """When each id was acknowledged."""
     refused: int
-    seconds: float
-    """How long it took."""
+    """How many answers were not 200."""
+    started: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """When the server was killed, and when it was ready again."""
+
+    killed: float
+    ready: float
+
+
+def measure_rates(sent: Sent, outage: Outage) -> tuple[float, float]:
+    """How many pieces a second were acknowledged before the kill, and from the start on.
+
+    What was due in between is sent after the start, so the second rate is higher than that of the
+    sender if the server can do more.
+    """
+    before = sum(moment < outage.killed for moment in sent.acknowledged.values())
+    after = sum(moment >= outage.ready for moment in sent.acknowledged.values())
+    return (
+        before / (outage.killed - sent.started),
+        after / max(sent.ended - outage.ready, 1e-9),
+    )
 
 
 def main() -> int:
@@ -86,26 +110,28 @@ def main() -> int:
         with _serving(port, address, scratch):
             alone, beside = _measure_slowdown(sending, options.rounds)
         ratio = median([a.p99 / b.p99 for a, b in zip(beside, alone, strict=True)])
-        sent, down = _measure_kill(sending, address, scratch)
+        sent, outage = _measure_kill(sending, address, scratch)
         store = Store.open(address)
         kept = {record.id for record in store.read()}
         store.close()
-    lost = len(set(sent.acknowledged) - kept)
-    per_second = len(sent.acknowledged) / (sent.seconds - down)
+    lost = len(sent.acknowledged.keys() - kept)
+    before, after = measure_rates(sent, outage)
     lines = [
         "| figure | value |",
         "|---|---:|",
         f"| database | {options.database} |",
         f"| feedback acknowledged | {len(sent.acknowledged):,} |",
         f"| acknowledged and lost | {lost} |",
-        f"| acknowledged per second while the server ran | {per_second:.0f} |",
+        f"| acknowledged per second before the kill | {before:.0f} |",
+        f"| acknowledged per second after the start, with what was due | {after:.0f} |",
         f"| answers other than 200 | {sent.refused} |",
         f"| p99 of classification alone, ms | {1e3 * median([one.p99 for one in alone]):.2f} |",
         f"| p99 beside feedback, ms | {1e3 * median([one.p99 for one in beside]):.2f} |",
         f"| ratio of the p99, median of {options.rounds} rounds | {ratio:.2f} |",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
-    return int(lost > 0 or per_second < 0.99 * options.rate or ratio > _MOST_SLOWDOWN)
+    slow = min(before, after) < 0.99 * options.rate
+    return int(lost > 0 or slow or ratio > _MOST_SLOWDOWN)
 
 
 @contextlib.contextmanager
@@ -143,20 +169,20 @@ def _measure_slowdown(sending: Sending, rounds: int) -> tuple[list[Result], list
     return alone, beside
 
 
-def _measure_kill(sending: Sending, address: str, scratch: Path) -> tuple[Sent, float]:
-    """What a sender saw while the server was killed, and for how long no server ran."""
+def _measure_kill(sending: Sending, address: str, scratch: Path) -> tuple[Sent, Outage]:
+    """What a sender saw while the server was killed, and when no server ran."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_serving(sending.port, address, scratch))
         results = stack.enter_context(_sending(sending))
         time.sleep(sending.seconds / 2)
+        killed = time.perf_counter()
         for pid in server.pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        killed = time.perf_counter()
         with _serving(sending.port, address, scratch):
-            down = time.perf_counter() - killed
-            say(f"  killed, and served again after {down:.1f} s")
-            return results.get(timeout=sending.seconds + 2 * _GRACE_SECONDS), down
+            outage = Outage(killed, time.perf_counter())
+            say(f"  killed, and served again after {outage.ready - killed:.1f} s")
+            return results.get(timeout=sending.seconds + 2 * _GRACE_SECONDS), outage
 
 
 @contextlib.contextmanager
@@ -184,7 +210,7 @@ def _send(sending: Sending, results: multiprocessing.Queue[Sent], ready: Event) 
 async def _send_all(sending: Sending) -> Sent:
     """Send each piece when it is due; a piece without an answer is sent again."""
     issuer = Issuer(bytes.fromhex(KEY))
-    acknowledged: list[str] = []
+    acknowledged: dict[str, float] = {}
     refused = 0
     count = int(sending.rate * sending.seconds)
     numbers = iter(range(count))
@@ -212,13 +238,13 @@ async def _send_all(sending: Sending) -> Sent:
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
                 if head[9:12] == b"200":
-                    acknowledged.append(name)
+                    acknowledged[name] = time.perf_counter()
                     break
                 refused += 1
                 await asyncio.sleep(_RETRY_SECONDS)
 
     await asyncio.gather(*(send() for _ in range(_CONNECTIONS)))
-    return Sent(acknowledged, refused, time.perf_counter() - started)
+    return Sent(acknowledged, refused, started, time.perf_counter())
 
 
 if __name__ == "__main__":

@@ -19,6 +19,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "playground.png"
 TEXT = "I loved every minute of it, and I did not expect to. The sound, though, was terrible."
 LONG = " ".join(["The rooms were clean and the staff were kind, but the breakfast was cold."] * 165)
+_QUEUE = f"""text,label,predicted,score,reason
+{TEXT.replace(",", ";")},,positive,0.41,uncertain
+{LONG[:600].replace(",", ";")},,negative,0.52,drifting
+It broke.,,negative,0.38,uncertain
+"""
 WIDTHS, SCHEMES = (390, 768, 1280, 1920), ("light", "dark")
 HEIGHT = 860
 # a machine with other work draws a page slowly
@@ -87,6 +92,14 @@ def _show_pages(page: Page, url: str) -> Iterator[str]:
     page.goto(f"{url}/monitor")
     expect(page.locator("#status")).not_to_contain_text("Loading", timeout=_SECONDS * 1_000)
     yield "monitor"
+    page.goto(f"{url}/label")
+    expect(page.locator("#model option")).not_to_have_count(0, timeout=_SECONDS * 1_000)
+    yield "label-start"
+    queue = {"name": "queue.csv", "mimeType": "text/csv", "buffer": _QUEUE.encode()}
+    page.set_input_files("#file", files=[queue])
+    expect(page.locator("#status")).to_contain_text("Text 1 of", timeout=_SECONDS * 1_000)
+    page.keyboard.press("Enter")
+    yield "label"
 
 
 def main() -> int:

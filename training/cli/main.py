@@ -26,6 +26,7 @@ from valence.training.cli.predict import predict
 from valence.training.cli.promote import promote
 from valence.training.cli.pull import pull
 from valence.training.cli.push import push
+from valence.training.cli.queue import queue
 from valence.training.cli.retrain import retrain
 from valence.training.cli.rollback import rollback
 from valence.training.cli.sample import sample
@@ -40,7 +41,7 @@ from valence.training.cli.usage import UsageError, explain_usage
 
 GROUPS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Train": (train, start, search, retrain, teach),
-    "Data": (fetch, check, curve),
+    "Data": (fetch, check, curve, queue),
     "Models": (
         show,
         evaluate,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Configured = TypeVar("Configured", "Configuration", "CharacterConfiguration")
 WORKSPACE = Path(".valence")
+FEEDBACK = "feedback"
+"""In the place of a file: the true labels that the feedback database keeps with their texts."""
 
 ConfigurationArgument = Annotated[
     Path | None,
@@ -101,7 +103,7 @@ class DataOptions:
         list[str] | None,
         typer.Option(
             help="Labelled texts of your own: a file (CSV, TSV, JSON, Parquet, Excel, fastText), a "
-            "folder or a glob. May be repeated.",
+            "folder, a glob, or `feedback`: the texts of the feedback database. May be repeated.",
             show_default=False,
         ),
     ] = None
@@ -141,10 +143,12 @@ class DataOptions:
         if given.data:
             if configuration is not None:
                 raise ConfigurationError("give a configuration or --data, not both")
+            if FEEDBACK in given.data and not Path(FEEDBACK).exists():
+                given = given._export_feedback(workspace)
             from valence.training.data import autoconfig
 
             return autoconfig.write_configuration(
-                given.data,
+                given.data or (),
                 Columns(
                     self.text,
                     self.label,
@@ -153,7 +157,7 @@ class DataOptions:
                     label_separator=self.separator,
                     quoting=self.quoting,
                 ),
-                name=self.name,
+                name=given.name,
                 workspace=workspace,
                 reporter=reporter,
             )
@@ -163,6 +167,18 @@ class DataOptions:
                 "--data reviews.csv --text COLUMN --label COLUMN"
             )
         return find_configuration(configuration, (PRESETS, workspace / "configs"))
+
+    def _export_feedback(self, workspace: Path) -> DataOptions:
+        """These options with a file in ``workspace`` in place of the feedback database."""
+        from valence.service.feedback.record import Selection
+        from valence.training.active_learning.feedback_texts import write_texts
+        from valence.training.cli.feedback_store import open_store
+
+        with open_store("") as store:
+            records = list(store.read(Selection(self.name or "")))
+        name, path = write_texts(records, workspace / "feedback", text=self.text, label=self.label)
+        files = [str(path) if one == FEEDBACK else one for one in self.data or ()]
+        return replace(self, data=files, name=name)
 
 
 def override_optimization(configuration: Configured, **values: int | None) -> Configured:

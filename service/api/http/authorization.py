@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from valence.service.pacing.token_bucket import TokenBucket
 from valence.service.settings import Settings
 
 _BEARER = b"bearer "
+# clients that can send no other header, such as Label Studio, send the key as a password
+_BASIC = b"basic "
 # The lines that are not valid of which the log has the numbers and reasons.
 _MAX_FAULTS = 8
 
@@ -175,4 +178,17 @@ def _secret(headers: Mapping[bytes, bytes]) -> bytes:
     authorization = headers.get(b"authorization", b"")
     if authorization[: len(_BEARER)].lower() == _BEARER:
         return authorization[len(_BEARER) :].strip()
-    return headers.get(b"x-api-key", b"").strip()
+    given = headers.get(b"x-api-key", b"").strip()
+    # a proxy's own user may be in Authorization, beside the key
+    if not given and authorization[: len(_BASIC)].lower() == _BASIC:
+        return _read_password(authorization[len(_BASIC) :])
+    return given
+
+
+def _read_password(credentials: bytes) -> bytes:
+    """The password of basic authentication, whose user may have any name; empty for no such."""
+    try:
+        decoded = base64.b64decode(credentials.strip(), validate=True)
+    except ValueError:
+        return b""
+    return decoded.partition(b":")[2]

@@ -53,7 +53,7 @@ class Caller:
                 scope=scope,
             )
 
-    def require_operator(self, deed: str) -> None:
+    def require_operator(self, deed: str, *, scope: Scope = "admin") -> None:
         """Raise :class:`Forbidden` unless the caller has a key: nobody else may do ``deed``.
 
         The scope of the route says which key.
@@ -61,8 +61,8 @@ class Caller:
         if not self._account:
             raise Forbidden(
                 f"without API keys nobody may {deed}; set VALENCE_API_KEYS_FILE, and make a key "
-                "with `valence keys new NAME --scope admin`",
-                scope="admin",
+                f"with `valence keys new NAME --scope {scope}`",
+                scope=scope,
             )
 
     def renew(self, scope: Scope) -> None:

@@ -35,6 +35,7 @@ KINDS: dict[type[errors.RequestError], Kind] = {
     errors.UnknownPath: Kind(404, "unknown-path", "This path does not exist"),
     errors.UnknownModel: Kind(404, "unknown-model", "This model is not served"),
     errors.FeedbackOff: Kind(404, "feedback-off", "This service stores no feedback"),
+    errors.SampleOff: Kind(404, "sample-off", "This service keeps no sample of texts"),
     errors.MethodNotAllowed: Kind(405, "method-not-allowed", "The path does not have this method"),
     errors.NotAcceptable: Kind(
         406, "not-acceptable", "The answer has no media type that the client accepts"

@@ -60,6 +60,13 @@ class Limits(BaseModel):
     ]
 
 
+class Sampling(BaseModel):
+    """Texts of clients are kept for labelling."""
+
+    max_texts: Annotated[int, Field(description="Texts that are kept at most.")]
+    days: Annotated[float | None, Field(description="Days that a text is kept. Null: any time.")]
+
+
 class ModelCard(BaseModel):
     """One served model."""
 
@@ -98,6 +105,10 @@ class ModelCard(BaseModel):
     ]
     engine: Annotated[str, Field(description="The engine that runs the model.")]
     limits: Limits
+    sampling: Annotated[
+        Sampling | None,
+        Field(description="Null: no text is kept. Otherwise the operator keeps some of them."),
+    ]
     metrics: Annotated[dict[str, JsonValue], Field(description="Metrics by split of the data.")]
     intervals: Annotated[
         dict[str, dict[str, tuple[float, float]]],

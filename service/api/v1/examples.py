@@ -206,6 +206,7 @@ CARD: dict[str, Any] = {
     "outside": None,
     "engine": "native-avx2-int16",
     "limits": LIMITS,
+    "sampling": None,
     "metrics": {"test": {"texts": 5812, "accuracy": 0.735, "macro_f1": 0.73, "ece": 0.015}},
     "intervals": {"test": {"macro_f1": [0.72, 0.74]}},
     "baselines": {"linear": {"macro_f1": 0.712}},

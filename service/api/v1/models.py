@@ -8,7 +8,7 @@ from valence.service.api.http.outcome import Outcome
 from valence.service.api.http.request import Request
 from valence.service.api.http.response import Response
 from valence.service.api.http.routes import Context, Operation, Route
-from valence.service.api.v1.cards import Limits, ModelCard, ModelList
+from valence.service.api.v1.cards import Limits, ModelCard, ModelList, Sampling
 from valence.service.api.v1.examples import CARD
 from valence.service.api.v1.schemas import MAX_EXPLAINED_TEXTS, MAX_ID_CHARACTERS
 from valence.service.classifier.licences import find_restrictions
@@ -76,6 +76,7 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         outside=manifest.outside,
         engine=scorer.engine.name,
         limits=limits(settings, manifest),
+        sampling=_describe_sampling(settings),
         metrics=manifest.metrics,
         intervals=manifest.intervals,
         baselines=manifest.baselines,
@@ -83,6 +84,12 @@ def _card(context: Context, scorer: Scorer) -> ModelCard:
         restrictions=find_restrictions(training),
         training=training.model_copy(update={"configuration": strip_paths(training.configuration)}),
     )
+
+
+def _describe_sampling(settings: Settings) -> Sampling | None:
+    if not settings.sample_texts:
+        return None
+    return Sampling(max_texts=settings.sample_texts, days=settings.sample_days or None)
 
 
 ROUTES = (

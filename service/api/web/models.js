@@ -44,6 +44,7 @@ async function describeModel(card, statistics) {
       ...card.labels.map((label) => element("li", { className: `chip ${moodOf(card, label)}` }, label)),
     ),
     element("div", { className: "grid" }, ...versions.map((version) => describeVersion(version, card, done(version.version)))),
+    ...(card.sampling ? [describeSampling(card.sampling)] : []),
     describeLicences(card),
     describeTests(card),
     element(
@@ -102,6 +103,11 @@ function describeVersion(card, served, done) {
 }
 
 const milliseconds = ({ ns }, count) => `${(ns / count / 1e6).toFixed(2)} ms`;
+
+function describeSampling({ max_texts: most, days }) {
+  const until = days === null ? "" : ` for ${days.toLocaleString("en")} ${days === 1 ? "day" : "days"}`;
+  return element("p", { className: "note" }, `The operator keeps up to ${most.toLocaleString("en")} of the texts that are sent${until}, to label them.`);
+}
 
 function describeLicences(card) {
   const { corpora, unlabelled = [], vectors, teacher } = card.training;

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from functools import partial
 
+from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
@@ -20,6 +21,8 @@ _MEASURED_WORDS = 64
 _NATIVE = ("auto", "native")
 # engines that compute with torch, and where
 _TORCH = {"reference": "cpu", "cuda": "cuda"}
+# the fastest path by the shape of a model with few words
+_fastest: dict[Architecture, str] = {}
 
 
 def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
@@ -47,13 +50,17 @@ def _add_ngrams(artifact: Artifact, create_network: Callable[[Artifact], Engine]
         return create_network(artifact)
     if not architecture.layers:
         return NGramEngine(artifact)
-    network = architecture.model_copy(update={"ngrams": 0})
-    alone = dataclasses.replace(
+    return NGramEngine(artifact, create_network(select_network(artifact)))
+
+
+def select_network(artifact: Artifact) -> Artifact:
+    """The network of ``artifact``, which has one, without the n-grams beside it."""
+    network = artifact.manifest.architecture.model_copy(update={"ngrams": 0})
+    return dataclasses.replace(
         artifact,
         manifest=artifact.manifest.model_copy(update={"architecture": network}),
         tensors={name: artifact.tensors[name] for name in network.tensor_shapes()},
     )
-    return NGramEngine(artifact, create_network(alone))
 
 
 def _create(artifact: Artifact, *, name: str, log: Log) -> Engine:
@@ -101,8 +108,8 @@ def _torch(artifact: Artifact, name: str) -> Engine:
 def _fastest_path(artifact: Artifact) -> str:
     """The better of the two paths that the processor reports best, confirmed by a measurement.
 
-    Measured on the model's own shape with a few words of its vocabulary: folding all of it twice
-    would take longer than the rest of the start.
+    Measured once in a process for each shape of models, with a few words of the vocabulary: folding
+    all of it twice would take longer than the rest of the start.
     """
     from valence.service.inference.engines.native import NativeEngine, available_paths
 
@@ -119,5 +126,8 @@ def _fastest_path(artifact: Artifact) -> str:
             "embedding.weight": artifact.tensors["embedding.weight"][:words],
         },
     )
-    best, second = (NativeEngine(sample, path=path) for path in paths)
-    return paths[1] if compare_speed(second, best, words=words) < _CLEARLY else paths[0]
+    if architecture not in _fastest:
+        best, second = (NativeEngine(sample, path=path) for path in paths)
+        faster = compare_speed(second, best, words=words) < _CLEARLY
+        _fastest[architecture] = paths[1] if faster else paths[0]
+    return _fastest[architecture]

@@ -13,6 +13,7 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Logits
 from valence.service.classifier.vocabulary import WordIds
 from valence.service.errors import ConfigurationError
+from valence.service.pacing import background
 
 
 class NativeEngine:
@@ -33,7 +34,9 @@ class NativeEngine:
                 f"{', '.join(paths)}"
             )
         self.name = f"native-{path}"
-        self._network = kernel().Network(path=path, **network_arguments(artifact))
+        # the kernel gives its threads a priority of their own
+        spare = {"spare": True} if background.entered() else {}
+        self._network = kernel().Network(path=path, **network_arguments(artifact), **spare)
 
     @property
     def table_bytes(self) -> int:

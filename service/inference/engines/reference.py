@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from valence.service.classifier.artifact import Artifact
@@ -47,6 +48,16 @@ class ReferenceEngine:
 
     def logits(self, documents: Sequence[WordIds]) -> Logits:
         """See :meth:`valence.service.inference.engines.interface.Engine.logits`."""
+        return self._compute(documents, self._model, self._model.architecture.outputs)
+
+    def pool(self, documents: Sequence[WordIds]) -> NDArray[np.float32]:
+        """The vectors ``(documents, pooled width)`` that the output layer reads."""
+        return self._compute(documents, self._model.pool, self._model.architecture.pooled_width)
+
+    def _compute(
+        self, documents: Sequence[WordIds], compute: Callable[[Tensor, Tensor], Tensor], width: int
+    ) -> NDArray[np.float32]:
+        """What ``compute`` makes of padded ids and lengths, ``(documents, width)``, in slices."""
         order = sorted(range(len(documents)), key=lambda index: -len(documents[index]))
         outputs: list[Tensor] = []
         start = 0
@@ -54,14 +65,16 @@ class ReferenceEngine:
             while start < len(order):
                 longest = max(1, len(documents[order[start]]))
                 rows = order[start : start + max(1, self._slice_tokens // longest)]
-                outputs.append(self._run([documents[index] for index in rows]))
+                outputs.append(self._run([documents[index] for index in rows], compute))
                 start += len(rows)
-        result = np.empty((len(documents), self._model.architecture.outputs), dtype=np.float32)
+        result = np.empty((len(documents), width), dtype=np.float32)
         if outputs:
             result[order] = torch.cat(outputs).float().cpu().numpy()
         return result
 
-    def _run(self, documents: Sequence[WordIds]) -> Tensor:
+    def _run(
+        self, documents: Sequence[WordIds], compute: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
         lengths = torch.tensor([len(document) for document in documents])
         # at least one column, so that a batch of empty documents has a step to run
         ids = pad_sequence(
@@ -71,7 +84,6 @@ class ReferenceEngine:
             ids = ids.new_zeros((len(documents), 1))
         if self._on_cuda:
             ids, lengths = ids.pin_memory(), lengths.pin_memory()
-        logits: Tensor = self._model(
+        return compute(
             ids.to(self._device, non_blocking=True), lengths.to(self._device, non_blocking=True)
         )
-        return logits

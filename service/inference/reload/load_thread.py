@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-Result = TypeVar("Result")
+from valence.service.pacing import background
 
-_NICENESS = 5
+Result = TypeVar("Result")
 
 
 class LoadThread:
@@ -20,7 +17,7 @@ class LoadThread:
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(
-            1, thread_name_prefix="reload", initializer=_yield_to_requests
+            1, thread_name_prefix="reload", initializer=background.enter
         )
 
     async def run(self, work: Callable[[], Result]) -> Result:
@@ -30,13 +27,3 @@ class LoadThread:
     def close(self) -> None:
         """Begin no further work."""
         self._executor.shutdown(wait=False, cancel_futures=True)
-
-
-def _yield_to_requests() -> None:
-    """Let the thread that loads have only the time of a core that requests leave.
-
-    Linux has a priority for each thread. With a very low one, a thread that holds the interpreter's
-    lock would wait long for a core that other programs want too.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

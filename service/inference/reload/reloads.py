@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from valence.service.classifier.architecture import Architecture
 from valence.service.errors import ReloadRefused, UnknownModel, ValenceError
@@ -15,6 +15,7 @@ from valence.service.inference.models import Models, Phase
 from valence.service.inference.reload.candidate import Refusal, find_or_prepare
 from valence.service.inference.reload.load_thread import LoadThread
 from valence.service.inference.reload.marks import ReloadMarks
+from valence.service.inference.reload.release import release
 from valence.service.inference.reload.room import choose_leaving
 from valence.service.inference.reload.subscription import Attempt, ReloadResult, Subscription
 from valence.service.inference.reload.unload_rule import require_leavable
@@ -273,10 +274,9 @@ class Reloads:
 
     async def _free(self, before: Scorer) -> None:
         await self._models.retire(before)
+        held = [before]
         del before
-        # Circles of references are freed now: the collector rarely looks at old objects. The models
-        # of the start are frozen, so there are few to look at.
-        await self._thread.run(gc.collect)
+        await self._thread.run(partial(release, held))
 
     def _find_subscription(self, name: str) -> Subscription:
         subscription = self._subscriptions.get(name)

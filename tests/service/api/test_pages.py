@@ -21,7 +21,7 @@ async def test_every_file_has_its_media_type_and_a_policy(served, route):
     assert "script-src" not in policy, "scripts come from this server, none is inline"
 
 
-@pytest.mark.parametrize("page", ["/", "/models", "/monitor", "/docs"])
+@pytest.mark.parametrize("page", ["/", "/models", "/monitor", "/label", "/docs"])
 async def test_every_file_that_a_page_loads_is_served(served, page):
     text = (await served.client.get(page)).text
     loaded = re.findall(r'(?:src|href)="(assets/[^"]+)"', text)

@@ -48,7 +48,7 @@ def test_phrases_without_spaces_are_never_cached() -> None:
     vocabulary = Vocabulary((*WORDS, "张", "三"))
     assert vocabulary.encode("张三 张 good").known.all()
     assert set(vocabulary._pieces) == {"张", "good"}
-    assert not vocabulary._pieces._by_hash
+    assert not vocabulary._pieces.by_hash
 
 
 @given(TELLING)
@@ -80,7 +80,7 @@ def test_numbers_are_never_cached() -> None:
     known = vocabulary.encode("good 555-1234 1234").known
     assert known.all()
     assert set(vocabulary._pieces) == {"good"}
-    assert not vocabulary._pieces._by_hash
+    assert not vocabulary._pieces.by_hash
 
 
 def test_the_size_of_the_cache_is_bounded() -> None:

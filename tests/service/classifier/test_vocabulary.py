@@ -171,10 +171,10 @@ def test_unknown_pieces_are_cached_by_hash_and_bounded() -> None:
     assert first.known.tolist() == second.known.tolist()
     pieces = vocabulary._pieces
     assert set(pieces) == {"goood", "good"}
-    assert set(pieces._by_hash) == {(hash(own), len(own)) for own in ("Movei,", "hunter2")}
+    assert set(pieces.by_hash) == {(hash(own), len(own)) for own in ("Movei,", "hunter2")}
     for number in range(20):
         vocabulary.encode("x" * number + "qwerty")
-    assert len(pieces._by_hash) == len(vocabulary)
+    assert len(pieces.by_hash) == len(vocabulary)
 
 
 def test_pieces_with_equal_hashes_are_distinguished() -> None:

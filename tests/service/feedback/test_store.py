@@ -86,7 +86,7 @@ def test_the_tables_are_made_once_and_are_those_of_the_code(store, address):
         }
     with engine.connect() as connection:
         newest = connection.execute(text("SELECT version_num FROM valence_feedback_version"))
-        assert newest.scalar_one() == "0001"
+        assert newest.scalar_one() == "0002"
     engine.dispose()
 
 

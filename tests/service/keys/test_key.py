@@ -4,7 +4,7 @@ import re
 
 import pytest
 from valence.service.errors import ConfigurationError
-from valence.service.keys.key import Key, fingerprint, format_line, parse_line
+from valence.service.keys.key import SCOPES, Key, fingerprint, format_line, parse_line
 
 from tests.support.rates import REFUSED_RATES
 
@@ -27,10 +27,10 @@ def test_the_fields_of_a_line_come_in_any_order():
     assert one == other == Key("a", DIGEST, frozenset({"classify", "metrics"}), 2.0, 1000.0)
 
 
-@pytest.mark.parametrize("scope", ["classify", "feedback", "metrics"])
+@pytest.mark.parametrize("scope", ["classify", "feedback", "label", "metrics"])
 def test_a_scope_permits_itself_alone_and_admin_permits_all(scope):
     key = parse_line(f"a: {HASH} scopes={scope}")
-    assert [s for s in ("classify", "feedback", "metrics", "admin") if key.permits(s)] == [scope]
+    assert [one for one in SCOPES if key.permits(one)] == [scope]
     assert parse_line(f"a: {HASH} scopes=admin").permits(scope)
 
 

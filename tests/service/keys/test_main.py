@@ -80,6 +80,6 @@ def test_an_unknown_scope_is_refused_with_those_that_exist(capsys):
     with pytest.raises(SystemExit):
         main(["new", "a", "--scope", "all"])
     assert (
-        "'all' is not one or several of classify, feedback, metrics, admin"
+        "'all' is not one or several of classify, feedback, label, metrics, admin"
         in capsys.readouterr().err
     )

@@ -39,7 +39,7 @@ def test_batches_keep_their_rows_and_order(recipe):
 
 
 def test_a_process_loads_a_model_once(recipe, monkeypatch):
-    tables._make_scorer.cache_clear()
+    tables.make_scorer.cache_clear()
     made = []
     make = ScorerRecipe.make
     monkeypatch.setattr(ScorerRecipe, "make", lambda self: made.append(self) or make(self))

@@ -166,6 +166,10 @@ ALL: dict[str, tuple[str, ...]] = {
     "pull": ("pull", "toy:2", "{folder}/source"),
     "shadow": ("shadow", "report", "toy", "--from", "{texts}"),
     "feedback": ("feedback", "export", "--database", "sqlite:///{folder}/feedback.db"),
+    "queue": (
+        *("queue", "toy", "{texts}", "--out", "{folder}/queue.csv"),
+        *("--out", "{folder}/queue.json", "--engine", "reference"),
+    ),
     "predict": ("predict", "toy", "great", "--engine", "reference"),
     "keys": ("keys", "new", "name"),
     "bento": ("bento",),

@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=2.0, help="seconds per measurement over HTTP"
     )
-    parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the part bulk")
+    parser.add_argument(
+        "--lines", type=int, default=1_000_000, help="lines of the parts bulk, cores and engines"
+    )
     parser.add_argument(
         "--gigabytes", type=float, default=10.0, help="file size in the part streaming"
     )

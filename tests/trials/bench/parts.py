@@ -21,6 +21,7 @@ PARTS = {
     "explain": "tests.trials.bench.explanations",
     "bulk": "tests.trials.bench.bulk",
     "cores": "tests.trials.bench.cores",
+    "engines": "tests.trials.bench.engines",
     "training": "tests.trials.bench.training",
     "streaming": "tests.trials.bench.streaming",
     "revision": "tests.trials.bench.revision",
@@ -28,8 +29,8 @@ PARTS = {
     "grpc": "tests.trials.bench.calls",
 }
 # run only on request: one part writes 10 GB, one needs a revision to compare with, two need
-# MLServer in an environment of its own
-ASKED_FOR = ("streaming", "revision", "reload", "grpc")
+# MLServer in an environment of its own, and one Ray, Spark and Java
+ASKED_FOR = ("streaming", "revision", "reload", "grpc", "engines")
 
 
 def run(part: str, options: Options) -> Section:

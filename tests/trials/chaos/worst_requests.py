@@ -141,6 +141,9 @@ def _dialects(texts: Texts, limits: Mapping[str, Any], models: Sequence[str]) ->
     for threshold in (0, 1):
         content = {"contents": every, "detector_params": {"threshold": threshold}}
         yield _json_case(f"{name}, threshold {threshold}", "/api/v1/text/contents", content)
+    for backend in ("/label-studio", f"/label-studio/{models[-1]}"):
+        content = {"tasks": [{"id": 1, "data": {"text": text}} for text in every]}
+        yield _json_case(name, f"{backend}/predict", content)
     for truncation, binary, model in itertools.product(_TRUNCATIONS, (False, True), models):
         yield _infer(name, every, truncation, binary, model)
     yield Case(

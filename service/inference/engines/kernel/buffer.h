@@ -1,5 +1,4 @@
-// Zeroed memory, aligned for vector loads. Large buffers ask for huge pages: a gate table is read
-// at random, and with small pages its rows would miss the translation cache.
+// Zeroed memory, aligned for vector loads. Large buffers ask for huge pages.
 #pragma once
 
 #include <cstddef>

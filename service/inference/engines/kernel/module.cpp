@@ -93,9 +93,10 @@ class PyNetwork {
  public:
   PyNetwork(const std::string& path, const std::string& cell, const std::string& pooling,
             size_t directions, const Floats& embedding, const std::vector<Floats>& tensors,
-            const Floats& attention, const Floats& output, const Floats& output_bias)
-      : network_(build(path, cell, pooling, directions, embedding, tensors, attention, output,
-                       output_bias)) {}
+            const Floats& attention, const Floats& output, const Floats& output_bias, bool spare)
+      : network_(build(path, described(cell, pooling, directions, embedding, tensors, attention,
+                                       output, output_bias),
+                       spare)) {}
 
   py::array_t<float> logits(const py::sequence& sequence) const {
     const size_t count = sequence.size();
@@ -140,16 +141,11 @@ class PyNetwork {
   size_t table_bytes() const { return network_.table_bytes(); }
 
  private:
-  static valence::Network build(const std::string& path, const std::string& cell,
-                                const std::string& pooling, size_t directions,
-                                const Floats& embedding, const std::vector<Floats>& tensors,
-                                const Floats& attention, const Floats& output,
-                                const Floats& output_bias) {
-    const valence::Description description = described(
-        cell, pooling, directions, embedding, tensors, attention, output, output_bias);
+  static valence::Network build(const std::string& path, const valence::Description& description,
+                                bool spare) {
     const valence::Path& chosen = path_named(path);
     py::gil_scoped_release release;
-    return valence::Network(chosen, description);
+    return valence::Network(chosen, description, spare);
   }
 
   valence::Network network_;
@@ -242,13 +238,15 @@ PYBIND11_MODULE(_kernel, module) {
            py::arg("attention"), py::arg("output"), py::arg("output_bias"))
       .def("attribute", &PyExplainer::attribute, py::arg("ids").noconvert(), py::arg("label"))
       .def("activations", &PyExplainer::activations, py::arg("ids").noconvert());
-  py::class_<PyNetwork>(module, "Network")
+  // to free a table of many megabytes takes milliseconds
+  py::class_<PyNetwork>(module, "Network", py::release_gil_before_calling_cpp_dtor())
       .def(py::init<const std::string&, const std::string&, const std::string&, size_t,
                     const Floats&, const std::vector<Floats>&, const Floats&, const Floats&,
-                    const Floats&>(),
+                    const Floats&, bool>(),
            py::kw_only(), py::arg("path"), py::arg("cell"), py::arg("pooling"),
            py::arg("directions"), py::arg("embedding"), py::arg("recurrent"),
-           py::arg("attention"), py::arg("output"), py::arg("output_bias"))
+           py::arg("attention"), py::arg("output"), py::arg("output_bias"),
+           py::arg("spare") = false)
       .def("logits", &PyNetwork::logits)
       .def_property_readonly("table_bytes", &PyNetwork::table_bytes);
 }

@@ -1,9 +1,17 @@
 #include "network.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <limits>
+#include <mutex>
 #include <system_error>
 #include <thread>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 namespace valence {
 namespace {
@@ -13,6 +21,17 @@ namespace {
 constexpr size_t kChunkTokens = 2048;
 // A thread keeps at most this much scratch memory after a call; more is freed.
 constexpr size_t kKeptBytes = size_t{16} << 20;
+// A thread folds words for about so many gates at a time: some tenths of a millisecond.
+constexpr size_t kFoldedNumbers = size_t{1} << 16;
+constexpr std::chrono::seconds kSpareTime{1};
+
+// Leaves the processor to any other thread that wants it.
+void leave_processor() {
+#if defined(__linux__)
+  const sched_param none = {};
+  sched_setscheduler(0, SCHED_IDLE, &none);
+#endif
+}
 
 }  // namespace
 
@@ -76,7 +95,7 @@ struct Network::Slots {
   }
 };
 
-Network::Network(const Path& path, const Description& d)
+Network::Network(const Path& path, const Description& d, bool spare)
     : path_(path),
       cell_(d.cell),
       pool_(d.pool),
@@ -101,7 +120,7 @@ Network::Network(const Path& path, const Description& d)
     layer.bias = pack_bias(cell_, hidden_, weights.input_bias, weights.recurrent_bias, path.lanes);
     layer.hidden_bias = pack_hidden_bias(cell_, hidden_, weights.recurrent_bias, path.lanes);
     if (i < directions_)
-      fold(d, layer, weights);
+      fold(d, layer, weights, spare);
     else
       layer.input = pack(cell_, hidden_, weights.input, all, path.lanes, path.pair, path.tile,
                          path.format);
@@ -121,32 +140,48 @@ Network::Network(const Path& path, const Description& d)
 }
 
 // table[word] = weights x embedding[word] + biases. The start of the service waits for this, so it
-// may use a few threads. Each thread writes its own rows.
-void Network::fold(const Description& d, Layer& layer, const LayerWeights& weights) const {
+// may use a few threads. Each takes some rows at a time.
+void Network::fold(const Description& d, Layer& layer, const LayerWeights& weights,
+                   bool spare) const {
   const Columns columns = {1, d.embedding_size, d.embedding_size};
   const Packed packed =
       pack(cell_, hidden_, weights.input, columns, path_.lanes, 1, 1, Format::fp32);
-  layer.table = Buffer<std::byte>(vocabulary_ * gate_bytes());
+  layer.table = Pages(vocabulary_ * gate_bytes());
   const size_t work = vocabulary_ * gates_ * hidden_ * d.embedding_size;
   const size_t threads = std::clamp<size_t>(
       work >> 26, 1, std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 4));
-  const size_t share = (vocabulary_ + threads - 1) / threads;
-  const auto rows = [&](size_t first) {
-    if (first >= vocabulary_) return;
-    path_.fold[static_cast<int>(cell_)](
-        {std::min(share, vocabulary_ - first), blocks_, d.embedding_size, packed.weights.data(),
-         nullptr, layer.bias.data(), d.embedding + first * d.embedding_size, d.embedding_size,
-         layer.table.data() + first * gate_bytes()});
+  const size_t share = std::clamp<size_t>(kFoldedNumbers / (gates_ * units_), 1, vocabulary_);
+  std::atomic<size_t> next{0};
+  const auto rows = [&] {
+    for (size_t first; (first = next.fetch_add(share)) < vocabulary_;)
+      path_.fold[static_cast<int>(cell_)](
+          {std::min(share, vocabulary_ - first), blocks_, d.embedding_size, packed.weights.data(),
+           nullptr, layer.bias.data(), d.embedding + first * d.embedding_size, d.embedding_size,
+           layer.table.data() + first * gate_bytes()});
   };
+  std::mutex mutex;
+  std::condition_variable ended;
+  size_t finished = 0;
   std::vector<std::thread> others;
-  for (size_t i = 1; i < threads; ++i) {
+  for (size_t i = spare ? 0 : 1; i < threads; ++i) {
     try {
-      others.emplace_back(rows, i * share);
+      others.emplace_back([&] {
+        if (spare) leave_processor();
+        rows();
+        const std::lock_guard<std::mutex> lock(mutex);
+        ++finished;
+        ended.notify_one();
+      });
     } catch (const std::system_error&) {  // the system allows no more threads
-      rows(i * share);
+      break;
     }
   }
-  rows(0);
+  if (spare) {
+    // On a busy processor no time is left. Then this thread, whose priority is higher, helps.
+    std::unique_lock<std::mutex> lock(mutex);
+    ended.wait_for(lock, kSpareTime, [&] { return finished == others.size(); });
+  }
+  rows();
   for (std::thread& other : others) other.join();
 }
 

@@ -8,6 +8,7 @@
 #include "buffer.h"
 #include "kernels.h"
 #include "pack.h"
+#include "pages.h"
 
 namespace valence {
 
@@ -41,7 +42,8 @@ struct Document {
 
 class Network {
  public:
-  Network(const Path& path, const Description& description);
+  // With `spare`, the table is computed in the time of the processor that all others leave.
+  Network(const Path& path, const Description& description, bool spare = false);
 
   // Writes logits (documents, labels). Ids must lie in the vocabulary. Several threads may call
   // this at the same time.
@@ -57,12 +59,13 @@ class Network {
     Packed input;                 // second layer and later
     Buffer<float> bias;
     Buffer<float> hidden_bias;
-    Buffer<std::byte> table;      // first layer: (vocabulary, gates), the folded input product
+    Pages table;                  // first layer: (vocabulary, gates), the folded input product
   };
   struct Scratch;
   struct Slots;
 
-  void fold(const Description& description, Layer& layer, const LayerWeights& weights) const;
+  void fold(const Description& description, Layer& layer, const LayerWeights& weights,
+            bool spare) const;
   void run(const Document* documents, size_t count, float* pooled, Scratch& scratch) const;
   void recur(const Layer& layer, size_t direction, const Document* documents, Slots& slots,
              bool first, bool keep, float* pooled, Scratch& scratch) const;

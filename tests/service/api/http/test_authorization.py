@@ -2,6 +2,7 @@ import asyncio
 import dataclasses
 import io
 import json
+from base64 import b64encode
 
 import pytest
 from valence.service.api.application import ROUTES, allow_origins
@@ -60,6 +61,13 @@ async def test_a_key_is_a_bearer_token_or_its_own_header(serve, file, secret):
     assert await status(served, Authorization=f"Bearer {secret}") == 200
     assert await status(served, Authorization=f"bearer  {secret}") == 200
     assert await status(served, **{"X-API-Key": secret}) == 200
+    basic = f"Basic {b64encode(f'anybody:{secret}'.encode()).decode()}"
+    assert await status(served, Authorization=basic) == 200
+    assert await status(served, Authorization=basic, **{"X-API-Key": "another"}) == 401
+    other = f"Basic {b64encode(b'user of:a proxy').decode()}"
+    assert await status(served, Authorization=other, **{"X-API-Key": secret}) == 200
+    assert await status(served, Authorization=other) == 401
+    assert await status(served, Authorization="Basic ???") == 401
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "Basic x", f"Bearer {SECRET}x", SECRET])
@@ -251,6 +259,7 @@ def test_routes_of_operators_need_other_scopes():
     assert scopes == {
         "/metrics": "metrics",
         "/v1/feedback": "feedback",
+        "/v1/sample": "label",
         "/v1/monitor": "metrics",
         "/v1/models/{name}/reload": "admin",
         "/v2/repository/index": "admin",

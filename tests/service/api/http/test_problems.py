@@ -52,9 +52,11 @@ def admit(serve: Any, route: Route, tmp_path: Any, **settings: Any) -> Any:
     """Serve, with a client whose key permits the route if nobody may use it without one."""
     if route.scope == "feedback":
         return serve(**settings, **feedback_settings(tmp_path / "feedback.db"))
-    if route.scope != "admin":
+    if route.scope == "label":
+        settings = feedback_settings(tmp_path / "feedback.db", sample_texts=30) | settings
+    elif route.scope != "admin":
         return serve(**settings)
-    served = serve(api_keys_file=keys_file(tmp_path, " scopes=admin"), **settings)
+    served = serve(api_keys_file=keys_file(tmp_path, f" scopes={route.scope}"), **settings)
     served.client.headers["X-API-Key"] = SECRET
     return served
 
@@ -92,7 +94,7 @@ async def send_other_scope(serve: Any, route: Route, tmp_path: Any) -> httpx.Res
 
 
 async def exceed_rate(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
-    scopes = "admin" if route.scope == "admin" else "classify,feedback,metrics"
+    scopes = "admin" if route.scope == "admin" else "classify,feedback,label,metrics"
     served = serve(api_keys_file=keys_file(tmp_path, f" scopes={scopes} texts_per_second=0.01"))
     await served.client.get("/v1/models", headers={"X-API-Key": SECRET})
     return await ask(served, route, headers={"X-API-Key": SECRET})
@@ -107,6 +109,8 @@ def keys_file(folder: Any, rate: str = "") -> str:
 async def request_missing_resource(serve: Any, route: Route, tmp_path: Any) -> httpx.Response:
     """Ask for a model or a page file that does not exist."""
     served = admit(serve, route, tmp_path) if route.scope != "feedback" else serve()
+    if route.scope == "label":
+        return await ask(admit(serve, route, tmp_path, sample_texts=0), route)
     if route.operation.tag == "pages":
         with pages_in(tmp_path):
             return await ask(served, route)

@@ -41,6 +41,17 @@ def test_native_uses_one_of_the_two_best_paths(tiny_artifact, name):
 
 
 @needs_kernel
+def test_the_paths_are_compared_once_for_a_shape(tiny_artifact, monkeypatch):
+    """A reload need not measure the processor again."""
+    compared = []
+    monkeypatch.setattr(factory, "_fastest", {})
+    monkeypatch.setattr(native, "available_paths", lambda: ("portable", "portable"))
+    monkeypatch.setattr(factory, "compare_speed", lambda *_, **__: compared.append(1) or 0.1)
+    names = {create(tiny_artifact, "auto").name for _ in range(3)}
+    assert (names, compared) == ({"native-portable"}, [1])
+
+
+@needs_kernel
 def test_every_path_can_be_requested(tiny_artifact):
     for path in native.available_paths():
         factory.require(f"native-{path}")

@@ -22,6 +22,7 @@ from valence.service.errors import ConfigurationError
 from valence.service.inference.engines import native
 from valence.service.inference.engines.native import NativeEngine, available_paths
 from valence.service.inference.engines.reference import ReferenceEngine
+from valence.service.pacing import background
 
 REASON = native.unavailable_reason()
 PATHS = available_paths() if REASON is None else ()
@@ -62,6 +63,19 @@ def distance(logits: Logits, expected: Logits) -> float:
         expected, temperature=1.0
     )
     return float(np.abs(difference).max())
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_table_of_the_background_is_the_same(path: str) -> None:
+    """Several threads fold it, a few words at a time, with the time that requests leave."""
+    shape = {"vocabulary_size": 9_001, "embedding_size": 64, "hidden_size": 64}
+    artifact, ids = build(**shape), [np.arange(9_001, dtype=np.int32)]
+    here = NativeEngine(artifact, path=path).logits(ids)
+    NativeEngine(build(seed=1, **shape), path=path)  # leaves its memory to the next table
+    with ThreadPoolExecutor(1, initializer=background.enter) as thread:
+        apart = thread.submit(NativeEngine, artifact, path=path).result()
+    assert (apart.logits(ids) == here).all()
+    assert distance(here, ReferenceEngine(artifact).logits(ids)) < 0.05
 
 
 def tolerance(path: str) -> float:

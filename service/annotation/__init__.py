@@ -1,0 +1,4 @@
+"""Label Studio's form of labels: the controls of a labelling configuration, and predictions.
+
+Imports the classifier alone.
+"""

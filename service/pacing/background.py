@@ -1,0 +1,59 @@
+"""Threads of the background: they leave a core and the interpreter's lock to requests.
+
+A call in C keeps the interpreter's lock until it returns, and a thread that runs keeps its core for
+some milliseconds. So work in the background has short pieces with pauses between them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeVar
+
+# Linux has a priority for each thread. With a very low one, a thread that holds the interpreter's
+# lock would wait long for a core that other programs want too.
+_NICENESS = 5
+_MIN_PAUSE, _MAX_PAUSE = 0.0002, 0.002
+
+_thread = threading.local()
+
+Piece = TypeVar("Piece")
+Piece_co = TypeVar("Piece_co", covariant=True)
+
+
+class Sliceable(Protocol[Piece_co]):
+    """What has pieces: a list, a tuple or an array."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> Piece_co: ...
+
+
+def enter() -> None:
+    """Make this thread one of the background until it ends."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    _thread.resumed = time.thread_time()
+
+
+def entered() -> bool:
+    """Whether this thread is one of the background."""
+    return hasattr(_thread, "resumed")
+
+
+def pause() -> None:
+    """Let other threads run for as long as this one has run; the foreground has no pauses."""
+    if entered():
+        worked = time.thread_time() - _thread.resumed
+        time.sleep(min(max(worked, _MIN_PAUSE), _MAX_PAUSE))
+        _thread.resumed = time.thread_time()
+
+
+def cut(whole: Sliceable[Piece], size: int) -> Iterator[Piece]:
+    """The pieces of ``whole``, ``size`` items each, with a pause after each of them."""
+    for start in range(0, len(whole), size):
+        yield whole[start : start + size]
+        pause()
