@@ -122,7 +122,7 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 	$(BIN)/mypy
 
 bench: $(VENV)-bench/.installed $(if $(filter reload grpc,$(ONLY)),$(VENV)-mlserver/.installed) \
-		$(if $(filter engines,$(ONLY)),$(VENV)-engines/.installed) $(BASE)
+    $(if $(filter engines,$(ONLY)),$(VENV)-engines/.installed) $(BASE)
 bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1 (or A..B)
 	@$(call train_missing,MODELS)
 	$(VENV)-bench/bin/python -m tests.trials.bench $(call option,--only,ONLY) $(call option,--rounds,ROUNDS) \
