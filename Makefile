@@ -205,7 +205,7 @@ smoke-image: bento $(DEVELOPMENT) ## Build the image and run it by podman, into 
 trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.gate
 
-own-data: $(DEVELOPMENT) ## Train with few labels of the public texts in DATA=FOLDER, beside simpler models, into docs/measured/own-data.md
+own-data: $(DEVELOPMENT) ## Train with few labels of the public texts in DATA=FOLDER, into docs/measured/own-data.md
 	@$(call arguments,ARGS) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.own_data "$$GIVEN_DATA" "$$@"
 
 converge: $(DEVELOPMENT) ## Promote and roll back on three servers, by a store on disk and by a bucket, and print the seconds
