@@ -122,7 +122,7 @@ types: $(DEVELOPMENT) ## Check the types, strictly
 	$(BIN)/mypy
 
 bench: $(VENV)-bench/.installed $(if $(filter reload grpc,$(ONLY)),$(VENV)-mlserver/.installed) \
-		$(if $(filter engines,$(ONLY)),$(VENV)-engines/.installed) $(BASE)
+    $(if $(filter engines,$(ONLY)),$(VENV)-engines/.installed) $(BASE)
 bench: ## Measure; ONLY=http ROUNDS=3 SECONDS=2, or ONLY=revision AGAINST=HEAD~1 (or A..B)
 	@$(call train_missing,MODELS)
 	$(VENV)-bench/bin/python -m tests.trials.bench $(call option,--only,ONLY) $(call option,--rounds,ROUNDS) \
@@ -140,6 +140,13 @@ engines: $(VENV)-engines/.installed ## Test Ray, Spark and MLflow for minutes; n
 docs: $(VENV)-docs/.installed ## Build the documentation as a site, and check its links
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "open build/site/index.html"
+
+.PHONY: examples
+examples: $(BASE) ## Run the examples of recurrent networks, and draw the pictures of their page; ONLY=captions
+	@set -e; for file in examples/recurrent_networks/*.py; do name=$$(basename "$$file" .py); \
+		test "$${GIVEN_ONLY:-$$name}" = "$$name" || continue; ran=1; \
+		echo "$$file"; $(BIN)/python "$$file"; done; \
+	test -n "$$ran" || { printf '%s\n' "ONLY=$$GIVEN_ONLY: no file of examples/recurrent_networks" >&2; exit 2; }
 
 docs-test: export OMP_NUM_THREADS := 1
 docs-test: $(DEVELOPMENT) $(VENV)/.notebooks ## Run the notebooks in examples/ and every snippet of the documents
@@ -198,7 +205,7 @@ smoke-image: bento $(DEVELOPMENT) ## Build the image and run it by podman, into 
 trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers and kill -9, into docs/measured/gate.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.gate
 
-own-data: $(DEVELOPMENT) ## Train with few labels of the public texts in DATA=FOLDER, beside simpler models, into docs/measured/own-data.md
+own-data: $(DEVELOPMENT) ## Train with few labels of the public texts in DATA=FOLDER, into docs/measured/own-data.md
 	@$(call arguments,ARGS) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.own_data "$$GIVEN_DATA" "$$@"
 
 converge: $(DEVELOPMENT) ## Promote and roll back on three servers, by a store on disk and by a bucket, and print the seconds

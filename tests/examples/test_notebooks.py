@@ -18,7 +18,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
-_SECONDS = 900
+_SECONDS = 3_600
 
 
 def read_cells(path: Path) -> list[dict[str, Any]]:

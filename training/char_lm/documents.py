@@ -77,6 +77,17 @@ def join_documents(documents: Sequence[Document]) -> str:
     return GAP.join(document.text for document in documents)
 
 
+def take_documents(documents: Sequence[Document], characters: int) -> tuple[Document, ...]:
+    """The first documents of at most ``characters`` in all, gaps included; the last one is cut."""
+    taken: list[Document] = []
+    for document in documents:
+        if characters <= 0:
+            break
+        taken.append(replace(document, text=document.text[:characters]))
+        characters -= len(document.text) + len(GAP)
+    return tuple(taken)
+
+
 def _read_examples(
     data: CharacterData, cache: Path, progress: Progress | None
 ) -> Sequence[Example]:

@@ -7,7 +7,7 @@ hundreds of units, one always fits the dev text somewhat by chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from valence.training.char_lm.alphabet import Alphabet
-from valence.training.char_lm.documents import Document, join_documents
+from valence.training.char_lm.documents import Document, join_documents, take_documents
 from valence.training.char_lm.features import Values, compute_features
 from valence.training.char_lm.model import CharacterModel, State
 
@@ -48,17 +48,17 @@ def find_units(
     The first ``characters`` of each split are read. A feature that is constant in a split is left
     out.
     """
-    chosen = _correlations(model, alphabet, dev, characters)
-    scored = _correlations(model, alphabet, test, characters)
+    test = take_documents(test, characters)
+    chosen = _correlations(model, alphabet, take_documents(dev, characters))
+    scored = _correlations(model, alphabet, test)
     names = sorted(chosen.keys() & scored.keys())
     places = [int(np.argmax(np.abs(chosen[name]))) for name in names]
-    text = join_documents(test)[:characters]
-    activations = compute_activations(model, alphabet, text, places)
+    activations = compute_activations(model, alphabet, join_documents(test), places)
     features = compute_features(test)
     units = []
     for column, (name, place) in enumerate(zip(names, places, strict=True)):
         layer, unit = divmod(place, model.hidden_size)
-        truth = features[name][: len(text)]
+        truth = features[name]
         sign = np.sign(chosen[name][place])
         auc = None
         if np.isin(truth, (0.0, 1.0)).all():
@@ -106,13 +106,12 @@ def _read(model: CharacterModel, alphabet: Alphabet, text: str) -> Iterator[NDAr
 
 
 def _correlations(
-    model: CharacterModel, alphabet: Alphabet, documents: Sequence[Document], characters: int
+    model: CharacterModel, alphabet: Alphabet, documents: Sequence[Document]
 ) -> dict[str, Values]:
     """Pearson's correlation of every unit with every feature that varies."""
-    text = join_documents(documents)[:characters]
-    features: Mapping[str, Values] = {
-        name: values[: len(text)] - values[: len(text)].mean()
-        for name, values in compute_features(documents).items()
+    text = join_documents(documents)
+    features = {
+        name: values - values.mean() for name, values in compute_features(documents).items()
     }
     features = {name: values for name, values in features.items() if values.std() > 0.0}
     table = np.array(list(features.values()))  # (features, characters)

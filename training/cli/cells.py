@@ -56,11 +56,11 @@ def cells(
             "" if one.auc is None else f"{one.auc:.3f}",
         )
     reporter.console.print(table)
-    text = documents.join_documents(texts.test)[:characters]
-    values = features.compute_features(texts.test)
+    read = documents.take_documents(texts.test, characters)
+    text, values = documents.join_documents(read), features.compute_features(read)
     pictures = []
     for one in found[:units]:
-        part = finder.find_passage(values[one.feature][: len(text)], shown)
+        part = finder.find_passage(values[one.feature], shown)
         place = (one.layer - 1) * network.hidden_size + one.unit
         held = finder.compute_activations(network, saved.alphabet, text[: part.stop], [place])
         pictures.append((one, heatmap.split_spans(text[part], held[part, 0])))

@@ -263,6 +263,11 @@ class NGramSection(_Section):
         description="Learn from the characters of words, too: a rare word then resembles words "
         "that are written alike.",
     )
+    character_weight: float = Field(
+        default=1.0,
+        gt=0.0,
+        description="What the characters of a word weigh beside the word itself.",
+    )
     vectors: Names = Field(
         default=(),
         description="Learn from the vectors of words, too: a rare word then resembles words of a "

@@ -89,7 +89,10 @@ def fit_ngram_model(
     ids = words[single, 0].astype(np.int64)
     parts = make_word_parts(
         [vocabulary.words[word] for word in ids.tolist()],
-        limit=limit if settings.characters else 0,
+        counts[single],
+        settings,
+        texts=len(documents),
+        limit=limit,
         vectors=None if vectors is None else vectors[ids],
     )
     present = np.flatnonzero(counts)  # the others would have no weight but that of their parts

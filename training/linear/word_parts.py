@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from valence.service.classifier.vocabulary import Vocabulary
-from valence.training.config.schema import Configuration
+from valence.training.config.schema import Configuration, NGramSection
 from valence.training.embeddings.word_vectors import load_word_vectors
 from valence.training.linear.characters import make_character_matrix
 from valence.training.runtime.run import Run
@@ -43,13 +43,22 @@ def load_ngram_vectors(
 
 
 def make_word_parts(
-    words: Sequence[str], *, limit: int, vectors: NDArray[np.float32] | None
+    words: Sequence[str],
+    counts: NDArray[np.int64],
+    settings: NGramSection,
+    *,
+    texts: int,
+    limit: int,
+    vectors: NDArray[np.float32] | None,
 ) -> Any:
     """``(words, parts)``, sparse: at most ``limit`` n-grams of characters, then the vectors.
 
-    The characters of a word have the length 1 together, and so has its vector, or 0.
+    ``counts`` ``(words,)`` are the numbers of the ``texts`` with each word. Characters of a word
+    have the length that ``settings`` say, and its vector has the length 1, or 0.
     """
-    characters = make_character_matrix(words, limit=limit)
+    characters = settings.character_weight * make_character_matrix(
+        words, limit=limit if settings.characters else 0, counts=counts, texts=texts
+    )
     if vectors is None:
         return characters
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)

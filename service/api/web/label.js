@@ -173,6 +173,8 @@ async function openSample() {
 $("file").addEventListener("change", openFile);
 $("sample").addEventListener("click", openSample);
 $("key").addEventListener("change", start);
+// Enter changes the key, and the page stays
+$("form").addEventListener("submit", (event) => event.preventDefault());
 $("back").addEventListener("click", () => show(state.place - 1));
 $("skip").addEventListener("click", () => show(state.place + 1));
 $("accept").addEventListener("click", accept);

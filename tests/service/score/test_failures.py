@@ -31,8 +31,9 @@ source, folder, name = sys.argv[1:]
 classifier = Classifier(artifact.load(save_tiny_model(Path(folder) / "sentiment")))
 scorer = TextScorer(classifier, CountingEngine())
 def score(arguments):
-    options = Options("text", "csv", arguments.out.suffix[1:], "utf-8", part_rows=8)
-    run.score_file(arguments.source, arguments.out, scorer=scorer, options=options)
+    source, out = Path(arguments.source), Path(arguments.out)
+    options = Options("text", "csv", out.suffix[1:], "utf-8", part_rows=8)
+    run.score_file(source, out, scorer=scorer, options=options)
 command._run = score
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 for size in [*range(0, 4000, 500), resource.RLIM_INFINITY]:
@@ -54,7 +55,7 @@ def run(score, monkeypatch, capfd):
 
     def run(source, out, *given) -> tuple[int, str]:
         def score_arguments(arguments):
-            score(arguments.source, arguments.out)
+            score(Path(arguments.source), Path(arguments.out))
 
         monkeypatch.setattr(command, "_run", score_arguments)
         try:

@@ -70,6 +70,17 @@ def test_code_is_spread_among_prose_up_to_the_limit(tmp_path: Path, monkeypatch)
     assert max(len(line) for text in prose for line in text.split("\n")) <= 20
 
 
+def test_the_first_characters_are_those_of_the_joined_text() -> None:
+    whole = [documents.Document("abc", "x"), documents.Document("defgh"), documents.Document("i")]
+    joined = documents.join_documents(whole)
+    for characters in range(1, len(joined) + 3):
+        taken = documents.take_documents(whole, characters)
+        # a gap at the end is left out
+        assert documents.join_documents(taken).rstrip() == joined[:characters].rstrip()
+        assert taken[0].label == "x"
+    assert documents.take_documents(whole, 100) == tuple(whole)
+
+
 def test_a_file_of_code_is_labelled_as_code(tmp_path: Path) -> None:
     for name in ("a.py", "b.txt"):
         (tmp_path / name).write_text("x = 1\n" * 20, encoding="utf-8")

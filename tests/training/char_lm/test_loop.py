@@ -8,6 +8,7 @@ import torch
 from valence.service.errors import ConfigurationError
 from valence.training.char_lm import checkpoint, loop
 from valence.training.char_lm.checkpoint import CharacterCheckpoint
+from valence.training.char_lm.config import Expected
 from valence.training.char_lm.documents import Document, DocumentSplits
 
 from tests.training.char_lm.conftest import configuration, train
@@ -74,6 +75,9 @@ def test_a_finished_model_is_not_retrained_by_default(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_train_epoch", None)
         assert train(configuration(), texts, target).test_bits == toy.test_bits
+        # another expected result needs no other weights
+        expecting = configuration().model_copy(update={"expected": Expected(bits=0.5)})
+        assert train(expecting, texts, target).test_bits == toy.test_bits
     once = configuration(epochs=1)
     assert len(train(once, texts, target, fresh=True).history) == 1
 

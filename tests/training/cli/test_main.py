@@ -416,4 +416,4 @@ def test_a_character_model_is_trained_sampled_and_inspected(
     assert len(written) == 33
     written, said = run("cells", "verse", "--characters", "1000", "--shown", "100")
     assert "within quotes" in said
-    assert Path(written.strip()).read_text(encoding="utf-8").count("<h2>") == 6
+    assert Path(written.strip()).read_text(encoding="utf-8").count("<h2>") == 8

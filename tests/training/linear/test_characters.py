@@ -16,3 +16,16 @@ def test_the_number_of_columns_is_bounded() -> None:
     words = ["refund", "refunds", "refunded"]
     assert make_character_matrix(words, limit=4).shape == (3, 4)
     assert make_character_matrix(words, limit=0).nnz == 0
+
+
+def test_a_rare_part_weighs_more_than_a_frequent_one() -> None:
+    words = ["abxx", "abyy", "abzz", "qqxx"]
+    counts = np.array([50, 30, 20, 1])
+    plain = make_character_matrix(words, limit=100)
+    scaled = make_character_matrix(words, limit=100, counts=counts, texts=100)
+    assert plain.shape == scaled.shape
+    np.testing.assert_allclose(scaled.multiply(scaled).sum(axis=1), 1.0)
+    # all of the first row's parts are alike in one, and those that few texts have weigh more
+    first = scaled[0].toarray()[0]
+    assert len(set(plain[0].data.tolist())) == 1
+    assert first.max() > 1.2 * first[first > 0].min()

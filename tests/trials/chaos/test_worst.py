@@ -13,7 +13,7 @@ EVERY = list_cases(SMALL, ["sentiment", "topic"])
 CASES = [case for case in EVERY if not case.name.endswith("faulty")]
 # these share the handler of /predict, or read no texts
 SAME = {"/", "/v1/feedback", "/v1/models/{name}/reload"}
-NO_TEXTS = "/v2/repository/"
+NO_TEXTS = ("/v2/repository/", "/label-studio/setup", "/label-studio/{name}/setup")
 
 
 def test_every_route_that_reads_texts_is_tried():

@@ -20,14 +20,13 @@ from valence.training.embeddings.encoder_model import Encoder
 from valence.training.embeddings.sentence_encoder import encode_words, reduce_dimensions
 from valence.training.metrics.predictions import Floats
 
-OURS = "valence, balanced"
 # of static vectors, as Model2Vec has by default
 _SIZE = 256
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Probabilities ``(N, K)``, the seconds of the training, and texts per second of processor."""
+    """Probabilities ``(N, K)``, processor seconds of the training, and texts per such second."""
 
     probabilities: Floats
     seconds: float
@@ -38,12 +37,12 @@ def answer(
     name: str, train: Sequence[Example], texts: Sequence[str], labels: Sequence[str], cache: Path
 ) -> Answers:
     """What the peer ``name``, fitted to ``train``, answers to ``texts``."""
-    started = time.perf_counter()
+    started = time.process_time()
     read = PEERS[name](train, texts, cache)
     model = LogisticRegression(C=10.0, max_iter=1_000)
     truth = np.array([labels.index(example.label) for example in train])
     pipeline = make_pipeline(read, model).fit([example.text for example in train], truth)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     begun = time.process_time()
     found = pipeline.predict_proba(list(texts))
     spent = time.process_time() - begun

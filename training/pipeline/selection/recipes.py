@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -31,8 +32,11 @@ _MOST_UNLABELLED = 5_000
 # Few texts make few batches, and few copies.
 _PAIRS_RATE = 5e-5
 _COPIES = 8
-# A linear model that has seen few texts may follow them closely or loosely.
-_CLOSE = 100.0
+# A linear model of few texts may follow them closely, and many labels need characters.
+_VARIANTS: tuple[Mapping[str, float], ...] = (
+    {"strength": 100.0},
+    {"strength": 100.0, "character_weight": 2.0},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def list_linear_recipes(base: Configuration, quality: Quality, *, texts: int) ->
     static = section.model_copy(update={"vectors": SOURCES})
     recipes.append(Recipe(VECTORS, base.model_copy(update={"ngrams": static, "words": words})))
     if texts < FEW_TEXTS:
-        recipes += [_follow_closely(recipe) for recipe in recipes]
+        recipes += [_change_ngrams(recipe, changes) for changes in _VARIANTS for recipe in recipes]
     return tuple(recipes)
 
 
@@ -115,11 +119,10 @@ def _teach(name: str, configuration: Configuration, *others: str, few: bool = Fa
     return Recipe(name, configuration.model_copy(update={"distillation": settings}))
 
 
-def _follow_closely(recipe: Recipe) -> Recipe:
-    """``recipe`` with weights that follow the texts more closely."""
+def _change_ngrams(recipe: Recipe, changes: Mapping[str, float]) -> Recipe:
+    """``recipe`` with other values of settings of its n-grams."""
     ngrams = recipe.configuration.ngrams
     assert ngrams is not None  # noqa: S101 - a linear recipe has n-grams
-    close = recipe.configuration.model_copy(
-        update={"ngrams": ngrams.model_copy(update={"strength": _CLOSE})}
-    )
-    return Recipe(f"{recipe.name}, strength {_CLOSE:g}", close)
+    changed = recipe.configuration.model_copy(update={"ngrams": ngrams.model_copy(update=changes)})
+    told = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in changes.items())
+    return Recipe(f"{recipe.name}, {told}", changed)

@@ -64,7 +64,7 @@ async def test_long_and_many_tasks_are_refused_with_their_place(serve):
 
 @pytest.mark.parametrize("path", ["/label-studio/none/predict", "/label-studio/none/setup"])
 async def test_a_model_that_is_not_served_is_named(served, path):
-    body = {"tasks": make_tasks(["good"])}
+    body = {"tasks": make_tasks(["good"]), "schema": "<View/>"}
     answer = await served.client.post(path, json=body)
     assert (answer.status_code, "none" in answer.json()["error"]) == (404, True)
 

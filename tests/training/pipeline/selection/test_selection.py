@@ -76,6 +76,8 @@ def test_the_choice_is_trained_and_explains_itself(
         "linear with static embeddings",
         "linear, strength 100",
         "linear with static embeddings, strength 100",
+        "linear, strength 100, character weight 2",
+        "linear with static embeddings, strength 100, character weight 2",
         "network",
     ]
     assert "95 % interval" in chosen.chosen[0]
