@@ -22,8 +22,8 @@ _OWN, _OPPOSITE = 0.6, 0.12  # shares of the sentences of a document with a feel
 _IN_NEUTRAL = (0.06, 0.88, 0.06)
 _MIN_SENTENCES, _MAX_SENTENCES = 2, 13
 _MIN_WORDS = 4  # of a sentence
-_FLOOR = 0.02  # a sentence alone decides nothing
-_SHARPNESS = 2.0  # sentences that agree are surer than each of them
+# the evidence of a sentence: one without feeling says little about a document that has others
+_FEELING, _PLAIN, _PRIOR = 2.0, 0.35, 1.0
 
 
 def make_documents(
@@ -63,8 +63,9 @@ def _make_document(
     odds = _mask(odds, sides)
     length = chance.randint(_MIN_SENTENCES, _MAX_SENTENCES)
     chosen = [chance.choice(sides[each]) for each in chance.choices(_SIDES, odds, k=length)]
-    logits = np.log(np.array([shares for _, shares in chosen]) + _FLOOR).mean(axis=0)
-    weights = np.exp(_SHARPNESS * (logits - logits.max()))
+    negative, neutral, positive = np.sum([shares for _, shares in chosen], axis=0)
+    logits = np.array([_FEELING * negative, _PRIOR + _PLAIN * neutral, _FEELING * positive])
+    weights = np.exp(logits - logits.max())
     negative, neutral, positive = (weights / weights.sum()).tolist()
     return Counterfactual(" ".join(text for text, _ in chosen), (negative, neutral, positive))
 

@@ -34,11 +34,30 @@ def test_a_document_has_the_side_that_most_of_its_texts_have() -> None:
     assert sides[-1] > 600
 
 
-def test_texts_that_agree_are_surer_than_one() -> None:
+def test_many_texts_that_agree_are_surer_than_one() -> None:
     made = dict(make_documents([GOOD, BAD], 500, random.Random(0)))
-    alone = [shares for text, shares in made.items() if BAD[0] not in text]
-    assert alone
-    assert all(shares[2] > 0.95 for shares in alone)
+    agreed = {text: shares for text, shares in made.items() if BAD[0] not in text}
+    few = [shares[2] for text, shares in agreed.items() if text.count(GOOD[0]) < 4]
+    many = [shares[2] for text, shares in agreed.items() if text.count(GOOD[0]) >= 4]
+    assert few
+    assert min(few) > 0.85
+    assert many
+    assert min(many) > 0.95
+
+
+def test_texts_without_feeling_do_not_hide_the_others() -> None:
+    made = dict(make_documents([GOOD, BAD, PLAIN], 3_000, random.Random(0)))
+    plain = [shares for text, shares in made.items() if set(sentences_of(text)) == {PLAIN[0]}]
+    assert plain
+    assert all(max(shares) == shares[1] for shares in plain)
+    mixed = [
+        shares
+        for text, shares in made.items()
+        if 2 <= sentences_of(text)[PLAIN[0]] <= 4
+        and sentences_of(text)[GOOD[0]] - sentences_of(text)[BAD[0]] >= 2
+    ]
+    assert mixed
+    assert min(shares[2] for shares in mixed) > 0.6
 
 
 def test_labels_without_a_neutral_one_have_documents() -> None:
