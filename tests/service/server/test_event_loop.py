@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import statistics
 import time
 from contextlib import closing
 
@@ -113,7 +114,8 @@ def count_by_turn(loop, listening, *, busy):
 
 
 def test_clients_that_come_at_once_are_accepted_few_a_turn(loop, listening, clients):
-    assert max(count_by_turn(loop, listening, busy=0)) <= CLIENTS / 5
+    # the median: a turn in which the machine stops the process for a moment is a long one
+    assert statistics.median(count_by_turn(loop, listening, busy=0)) <= CLIENTS / 10
 
 
 def test_in_long_turns_as_many_are_accepted_as_take_that_time(loop, listening, clients):
