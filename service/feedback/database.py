@@ -5,12 +5,13 @@ SQLite by a path, PostgreSQL by a URL. No error names a password.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Column, Connection, Engine, create_engine, delete, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from valence.service.errors import ConfigurationError
 
@@ -20,6 +21,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 10.0
 # how long a connection to PostgreSQL may take
 _CONNECT_SECONDS = 5
+# values of one statement: SQLite binds 32,766 at most
+_DELETE_VALUES = 1_000
 # any number that no other program locks: one service at a time migrates
 _LOCK = 0x76616C656E6365
 
@@ -96,7 +99,27 @@ def migrate(engine: Engine) -> None:
         ) from None
 
 
-def forget(engine: Engine) -> None:
+def delete_values(engine: Engine, column: Column[str], values: Sequence[str]) -> int:
+    """Delete the rows that have one of ``values`` in ``column``; returns how many there were."""
+    deleted = 0
+    with engine.begin() as connection:
+        for start in range(0, len(values), _DELETE_VALUES):
+            part = values[start : start + _DELETE_VALUES]
+            deleted += connection.execute(delete(column.table).where(column.in_(part))).rowcount
+    _forget(engine)
+    return deleted
+
+
+def delete_below(engine: Engine, column: Column[int], value: int) -> int:
+    """Delete the rows with less than ``value`` in ``column``; returns how many there were."""
+    with engine.begin() as connection:
+        deleted = connection.execute(delete(column.table).where(column < value)).rowcount
+    if deleted:
+        _forget(engine)
+    return deleted
+
+
+def _forget(engine: Engine) -> None:
     """Empty the write-ahead log of SQLite, which still has what was deleted."""
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 from valence.service.feedback import database
 from valence.service.feedback.prediction_id import KEY_BYTES
@@ -15,8 +15,6 @@ from valence.service.feedback.tables import FEEDBACK, KEY
 
 _MICROSECONDS = 1_000_000
 _READ_ROWS = 1_000
-# ids of one statement: SQLite binds 32,766 values at most
-_DELETE_IDS = 1_000
 
 
 class Store:
@@ -94,25 +92,12 @@ class Store:
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete the records of ``ids``; returns how many there were."""
-        deleted = 0
-        with self._engine.begin() as connection:
-            for start in range(0, len(ids), _DELETE_IDS):
-                part = ids[start : start + _DELETE_IDS]
-                deleted += connection.execute(
-                    delete(FEEDBACK).where(FEEDBACK.c.id.in_(part))
-                ).rowcount
-        database.forget(self._engine)
-        return deleted
+        return database.delete_values(self._engine, FEEDBACK.c.id, ids)
 
     def delete_before(self, received: float) -> int:
         """Delete what was received before this time, in seconds since 1970; returns how many."""
-        with self._engine.begin() as connection:
-            deleted = connection.execute(
-                delete(FEEDBACK).where(FEEDBACK.c.received < round(received * _MICROSECONDS))
-            ).rowcount
-        if deleted:
-            database.forget(self._engine)
-        return deleted
+        before = round(received * _MICROSECONDS)
+        return database.delete_below(self._engine, FEEDBACK.c.received, before)
 
 
 def _to_row(record: Record) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from valence.service.sampling.sample import SampledText, SampleReason
 
 _MICROSECONDS = 1_000_000
 _READ_ROWS = 1_000
-_DELETE_IDS = 1_000
 
 
 class Reservoir(NamedTuple):
@@ -92,23 +91,11 @@ class SampleStore:
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete the texts of ``ids``; returns how many there were."""
-        deleted = 0
-        with self._engine.begin() as connection:
-            for start in range(0, len(ids), _DELETE_IDS):
-                part = ids[start : start + _DELETE_IDS]
-                deleted += connection.execute(delete(SAMPLE).where(SAMPLE.c.id.in_(part))).rowcount
-        database.forget(self._engine)
-        return deleted
+        return database.delete_values(self._engine, SAMPLE.c.id, ids)
 
     def delete_before(self, time: float) -> int:
         """Delete what was answered before this time, in seconds since 1970; returns how many."""
-        with self._engine.begin() as connection:
-            deleted = connection.execute(
-                delete(SAMPLE).where(SAMPLE.c.time < round(time * _MICROSECONDS))
-            ).rowcount
-        if deleted:
-            database.forget(self._engine)
-        return deleted
+        return database.delete_below(self._engine, SAMPLE.c.time, round(time * _MICROSECONDS))
 
 
 def _to_row(sample: SampledText) -> dict[str, Any]:
