@@ -114,8 +114,10 @@ def count_by_turn(loop, listening, *, busy):
 
 
 def test_clients_that_come_at_once_are_accepted_few_a_turn(loop, listening, clients):
-    # the median: a turn in which the machine stops the process for a moment is a long one
-    assert statistics.median(count_by_turn(loop, listening, busy=0)) <= CLIENTS / 10
+    by_turn = sorted(count_by_turn(loop, listening, busy=0))
+    assert statistics.median(by_turn) <= CLIENTS / 10
+    # all but one: a turn in which the machine stops the process for a moment is a long one
+    assert by_turn[-2] <= CLIENTS / 5
 
 
 def test_in_long_turns_as_many_are_accepted_as_take_that_time(loop, listening, clients):
