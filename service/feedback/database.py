@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
@@ -25,6 +25,26 @@ _CONNECT_SECONDS = 5
 _DELETE_VALUES = 1_000
 # any number that no other program locks: one service at a time migrates
 _LOCK = 0x76616C656E6365
+
+
+class DatabaseStore:
+    """The tables of the database behind ``engine``; any thread may use it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, address: str) -> Self:
+        """The store at ``address``, a path or a URL, without a look at the database."""
+        return cls(open_engine(parse_address(address)))
+
+    def prepare(self) -> None:
+        """Bring the tables to the newest version; raises :class:`ConfigurationError`."""
+        migrate(self._engine)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
 
 
 def parse_address(address: str) -> URL:

@@ -17,11 +17,11 @@ _MICROSECONDS = 1_000_000
 _READ_ROWS = 1_000
 
 
-class Store:
+class Store(database.DatabaseStore):
     """The feedback in the database behind ``engine``; any thread may use it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         insert = (
             postgresql.insert(FEEDBACK)
             if engine.dialect.name == "postgresql"
@@ -36,19 +36,6 @@ class Store:
                 if not column.primary_key
             },
         )
-
-    @classmethod
-    def open(cls, address: str) -> Store:
-        """The store at ``address``, a path or a URL, without a look at the database."""
-        return cls(database.open_engine(database.parse_address(address)))
-
-    def prepare(self) -> None:
-        """Bring the tables to the newest version; raises :class:`ConfigurationError`."""
-        database.migrate(self._engine)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
 
     def key(self) -> bytes:
         """The key of the ids, made by the first service of this database."""

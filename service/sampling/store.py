@@ -23,27 +23,14 @@ class Reservoir(NamedTuple):
     reason: SampleReason
 
 
-class SampleStore:
+class SampleStore(database.DatabaseStore):
     """The sample in the database behind ``engine``; any thread may use it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         # a text that comes again is one text, with the chance of one
         self._insert = insert(SAMPLE).on_conflict_do_nothing(index_elements=[SAMPLE.c.id])
-
-    @classmethod
-    def open(cls, address: str) -> SampleStore:
-        """The sample at ``address``, a path or a URL, without a look at the database."""
-        return cls(database.open_engine(database.parse_address(address)))
-
-    def prepare(self) -> None:
-        """Bring the tables to the newest version; raises :class:`ConfigurationError`."""
-        database.migrate(self._engine)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
 
     def keep(self, samples: Iterable[SampledText], *, most: int) -> dict[Reservoir, float]:
         """Add ``samples``, and delete what is beyond ``most`` texts of a reservoir.
