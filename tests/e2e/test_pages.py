@@ -347,6 +347,20 @@ def test_the_models_page_shows_what_the_api_answers(page, server):
     page.locator("#status", has_text="Classified by topic").wait_for()
 
 
+def test_the_models_page_tells_each_source_once(page, server):
+    """A teacher that answered twice is two records of the manifest."""
+    answer = httpx.get(f"{server.url}/v1/models").json()
+    for card in answer["models"]:
+        card["training"]["corpora"] *= 2
+    page.route("**/v1/models", lambda route: route.fulfill(json=answer))
+    page.goto(f"{server.url}/models")
+    page.locator("#status", has_text="2 models, 2 versions in memory").wait_for()
+    for card in answer["models"]:
+        told = page.locator(f"section#{card['name']} ul li").all_inner_texts()
+        assert told
+        assert len(told) == len(set(told))
+
+
 def test_a_second_version_is_shown_beside_the_served_one(page, server):
     card = httpx.get(f"{server.url}/v1/models/sentiment").json()
     card |= {"versions": ["1", "2"], "aliases": {"champion": "1", "challenger": "2"}}
@@ -375,7 +389,15 @@ def test_the_documentation_is_rendered(page, server):
     paths = page.eval_on_selector_all(
         ".opblock-summary-path", "nodes => nodes.map(n => n.dataset.path)"
     )
-    assert set(paths) == set(httpx.get(f"{server.url}/openapi.json").json()["paths"])
+    served = httpx.get(f"{server.url}/openapi.json").json()["paths"]
+    assert set(paths) == {path for path in served if not path.startswith("/assets/")} < set(served)
+    scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == ("rgb(13, 17, 23)" if scheme else "rgb(255, 255, 255)")
+    assert page.evaluate("getComputedStyle(document.querySelector('.swagger-ui')).filter") == (
+        "invert(0.88) hue-rotate(180deg)" if scheme else "none"
+    )
+    require_narrow(page)
 
 
 @pytest.fixture(scope="module")

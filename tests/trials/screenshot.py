@@ -133,6 +133,9 @@ def _show_pages(page: Page, url: str) -> Iterator[str]:
     expect(page.locator("#status")).to_contain_text("Text 1 of", timeout=_SECONDS * 1_000)
     page.keyboard.press("Enter")
     yield "label"
+    page.goto(f"{url}/docs")
+    expect(page.locator(".opblock").first).to_be_visible(timeout=_SECONDS * 1_000)
+    yield "docs"
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from valence.training.cli.options import (
     WORKSPACE,
@@ -21,6 +22,8 @@ from valence.training.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from valence.training.checks.finding import Finding
+
+_COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def check(
     checked = suite.run_checks(chosen, loaded, splits, slow=not options.quick, against=against)
     folder = suite.report_folder(options.workspace, chosen.name)
     report.write_report(folder, checked, name=chosen.name, texts=len(loaded.examples))
-    reporter.console.print(_make_table(checked.findings))
+    reporter.console.print(make_table(checked.findings))
     if checked.suspects:
         reporter.say(
             f"{folder / report.SUSPECTS} quotes {len(checked.suspects):,} texts to be corrected"
@@ -82,12 +85,16 @@ def check(
         for finding in checked.findings:
             typer.echo(finding.model_dump_json(exclude={"places"}))
     if checked.errors:
+        reporter.say("next: correct the errors, or train with --unchecked")
         raise typer.Exit(1)
+    reporter.say("next: `valence train` with the same arguments")
 
 
-def _make_table(findings: tuple[Finding, ...]) -> Table:
+def make_table(findings: tuple[Finding, ...]) -> Table:
+    """The findings as a table; severities have colours."""
     table = Table("check", "severity", "texts", "share", "", show_lines=True)
     for finding in findings:
         count, share = f"{finding.count:,}", f"{finding.share:.2%}"
-        table.add_row(finding.check, finding.severity, count, share, finding.message)
+        severity = f"[{_COLOURS[finding.severity]}]{finding.severity}[/]"
+        table.add_row(finding.check, severity, count, share, escape(finding.message))
     return table

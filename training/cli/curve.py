@@ -55,3 +55,4 @@ def curve(
     for line in describe_curve(points):
         typer.echo(line)
     reporter.say(f"picture: {path}")
+    reporter.say("next: `valence queue` chooses the texts whose labels would help most")

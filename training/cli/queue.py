@@ -117,6 +117,7 @@ def queue(
         f"{len(entries):,} of {len(texts):,} texts to label, {drifting:,} of them of a new kind: "
         f"{', '.join(map(str, paths))}"
     )
+    reporter.say("next: label them on the page /label of a server, or in Label Studio")
 
 
 def _read_texts(patterns: list[str], columns: Columns) -> list[str]:

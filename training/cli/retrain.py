@@ -186,3 +186,4 @@ def retrain(
         reporter.say(f"{pushed} is the champion at {source.address} too")
     if verdict.decision == "kept":
         raise typer.Exit(options.kept_exit_code)
+    reporter.say(f"next: `valence serve --model {chosen.name}`")

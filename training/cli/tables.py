@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from valence.training.evaluation.assessment.outside import OutsideAssessment
     from valence.training.metrics.scores import Evaluation
 
+# figures of which less is better
+_ERRORS = frozenset({"ece", "brier"})
+
 
 def scores(rows: Mapping[str, Evaluation]) -> Table:
     """A row for each evaluation, under its name."""
@@ -44,6 +47,13 @@ def tell_outside(found: OutsideAssessment) -> str:
     )
 
 
+def judge_change(name: str, low: float, high: float) -> tuple[str, str]:
+    """What the interval of a change says, and its colour: green is better, red is worse."""
+    if low <= 0 <= high:
+        return "may be chance", "dim"
+    return ("better", "green") if (low > 0) != (name in _ERRORS) else ("worse", "red")
+
+
 def assessment(found: Assessment) -> Iterator[Table | str]:
     """Intervals, the comparison, slices, behaviour, what is gained by leaving doubtful texts."""
     titles = ("accuracy", "micro_f1", "macro_f1", "macro_recall", "ece", "brier")
@@ -62,9 +72,9 @@ def assessment(found: Assessment) -> Iterator[Table | str]:
         table = Table(f"less {beside.other}", "change", "95 % interval", "")
         for name in titles:
             change = beside.changes[name]
-            chance = "may be chance" if change.low <= 0 <= change.high else "significant"
+            verdict, style = judge_change(name, change.low, change.high)
             within = f"{change.low:+.4f} to {change.high:+.4f}"
-            table.add_row(name, f"{change.value:+.4f}", within, chance)
+            table.add_row(name, f"{change.value:+.4f}", within, verdict, style=style)
         yield table
     if found.outside is not None:
         yield tell_outside(found.outside)

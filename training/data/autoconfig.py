@@ -183,8 +183,13 @@ def collect_labels(examples: Sequence[Example], table: Columns) -> list[str]:
     if len(found) > min(MAX_LABELS, len(examples) / 2):
         raise ConfigurationError(
             f"column {table.label!r} holds {len(found):,} different labels in "
-            f"{len(examples):,} texts; name the column that holds the label, or write a "
-            "configuration that lists them"
+            f"{len(examples):,} texts; "
+            + (
+                "name the column that holds the label, or write a configuration that lists them"
+                if len(found) > MAX_LABELS
+                else "give at least twice as many texts as labels, or name another column for the "
+                "label"
+            )
         )
     return sort_labels(found)
 

@@ -53,27 +53,34 @@ _STYLE: dict[Any, Any] = {
 
 
 def plot_learning_curve(history: Sequence[Epoch], *, kept_epoch: int) -> str:
-    """Losses and dev macro-F1 by epoch. A dotted line marks the epoch whose weights were kept."""
+    """Two drawings by epoch: losses and dev macro-F1. Dotted: the epoch that was kept."""
     with matplotlib.rc_context():
         _set_style()
-        figure = Figure(figsize=(8.4, 3.0), layout="constrained")
-        left, right = figure.subplots(1, 2)
         epochs = [row.epoch for row in history]
-        for axes, values, color, label in (
-            (left, [row.train_loss for row in history], _SECOND, "train"),
-            (left, [row.dev_loss for row in history], _FIRST, "dev"),
-            (right, [row.dev_macro_f1 for row in history], _FIRST, "dev"),
+        losses = {
+            "train": ([row.train_loss for row in history], _SECOND),
+            "dev": ([row.dev_loss for row in history], _FIRST),
+        }
+        scores = {"dev": ([row.dev_macro_f1 for row in history], _FIRST)}
+        drawn = []
+        # a drawing each: the page puts one under the other where both do not fit side by side
+        for name, title, lines in (
+            ("loss", "loss (nats)", losses),
+            ("macro-f1", "macro-F1 on dev", scores),
         ):
-            axes.plot(epochs, values, color=color, label=label, marker="o", markersize=4)
-        for axes, title in ((left, "loss (nats)"), (right, "macro-F1 on dev")):
+            figure = Figure(figsize=(4.2, 3.0), layout="constrained")
+            axes = figure.subplots()
+            for label, (values, color) in lines.items():
+                axes.plot(epochs, values, color=color, label=label, marker="o", markersize=4)
             axes.axvline(kept_epoch, color=_INK, linewidth=1, linestyle=(0, (2, 3)), zorder=0)
             axes.set_title(title)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        left.legend()
-        return _render_svg(
-            figure, "learning-curve", f"Loss and macro-F1 by epoch; epoch {kept_epoch} was kept"
-        )
+            if len(lines) > 1:
+                axes.legend()
+            described = f"{title} by epoch; epoch {kept_epoch} was kept"
+            drawn.append(_render_svg(figure, f"curve-of-{name}", described))
+        return "".join(drawn)
 
 
 class Curve(NamedTuple):

@@ -23,6 +23,8 @@ from rich.progress import (
 _LOG_WIDTH = 120
 # Seconds between two lines about the batches of an epoch, in output that is not a terminal.
 _LOG_SECONDS = 60.0
+# The colour of a line that begins with this word.
+_STYLES = {"warning": "yellow", "next": "bold green"}
 # Values of the environment variable CI that mean no CI.
 _NO_CI = ("", "0", "false")
 
@@ -63,7 +65,8 @@ class Reporter:
     def say(self, message: str) -> None:
         """Print one line."""
         if not self._quiet:
-            self.console.print(message, markup=False, soft_wrap=True)
+            style = _STYLES.get(message.partition(":")[0], "")
+            self.console.print(message, markup=False, soft_wrap=True, style=style)
 
     @contextmanager
     def bar(self, title: str, *, total: int, done: int = 0, note: str = "") -> Iterator[Advance]:

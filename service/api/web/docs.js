@@ -7,6 +7,8 @@ async function drawDocument() {
   // not tell the server.
   const prefix = new URL(".", document.baseURI).pathname;
   if (!spec.servers && prefix !== "/") spec.servers = [{ url: prefix.slice(0, -1) }];
+  // the files of the pages are no operations for readers
+  for (const path of Object.keys(spec.paths)) if (path.startsWith("/assets/")) delete spec.paths[path];
   // without a validator, which would send the document to a server of Swagger
   window.ui = SwaggerUIBundle({ spec, dom_id: "#docs", deepLinking: true, validatorUrl: null });
 }

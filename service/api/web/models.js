@@ -109,8 +109,14 @@ function describeSampling({ max_texts: most, days }) {
   return element("p", { className: "note" }, `The operator keeps up to ${most.toLocaleString("en")} of the texts that are sent${until}, to label them.`);
 }
 
+function describeSource({ name, texts, license }) {
+  const count = texts === undefined ? "" : `${texts.toLocaleString("en")} texts`;
+  return [name, count, license || "no licence recorded"].filter(Boolean).join(", ");
+}
+
 function describeLicences(card) {
   const { corpora, unlabelled = [], vectors, teacher } = card.training;
+  // a model that taught twice is told once
   const sources = [...corpora, ...unlabelled, ...vectors, ...(teacher?.teachers ?? [])];
   const told = card.restrictions.length
     ? element("p", { className: "note" }, `Its owners provide some of the training data for some uses only: ${card.restrictions.join("; ")}.`)
@@ -123,9 +129,7 @@ function describeLicences(card) {
     element(
       "ul",
       {},
-      ...sources.map(({ name, texts, license }) =>
-        element("li", {}, [name, texts === undefined ? "" : `${texts.toLocaleString("en")} texts`, license || "no licence recorded"].filter(Boolean).join(", ")),
-      ),
+      ...[...new Set(sources.map(describeSource))].map((source) => element("li", {}, source)),
     ),
   );
 }

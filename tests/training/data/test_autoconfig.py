@@ -163,7 +163,7 @@ def test_lists_of_labels_or_an_option_make_it_multi_label(configure, tmp_path: P
     ("labels", "message"),
     [
         (["a"] * 9, "column 'stars' holds 1 labels in 9 texts, at least two"),
-        (list("abcdefghi"), "holds 9 different labels in 9 texts; name the column"),
+        (list("abcdefghi"), "9 different labels in 9 texts; give at least twice as many"),
     ],
 )
 def test_a_column_without_valid_labels_is_refused(

@@ -113,7 +113,8 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(tmp_path) -> None:
     reader = PageParser(write(tmp_path / "report.html"))
     assert reader.open == []
     assert len(reader.ids) == len(set(reader.ids))
-    assert reader.tags.count("svg") == 2
+    # loss and macro-F1 are drawings of their own, which a phone shows one under the other
+    assert reader.tags.count("svg") == 3
 
 
 def test_references_inside_the_plots_resolve(tmp_path) -> None:

@@ -25,6 +25,25 @@ def test_a_log_has_one_plain_line_per_message_and_no_bar() -> None:
     assert said == "[bold]a label[/bold] " + "long " * 60 + "end\n"
 
 
+@pytest.mark.parametrize(
+    ("message", "colour"),
+    [
+        ("warning: the data are few", "\x1b[33m"),
+        ("next: `valence serve`", "\x1b[1;32m"),
+        ("warnings: 3", ""),
+        ("report: next: no", ""),
+    ],
+)
+def test_warnings_and_the_next_step_have_colours(
+    monkeypatch: pytest.MonkeyPatch, message: str, colour: str
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, color_system="standard", highlight=False)
+    Reporter(console).say(message)
+    assert text.getvalue() == (f"{colour}{message}\x1b[0m\n" if colour else f"{message}\n")
+
+
 def test_a_log_has_lines_with_speed_time_and_dev_metric(monkeypatch) -> None:
     monkeypatch.setattr(progress, "_LOG_SECONDS", 0.0)
     first, last = report(terminal=False).splitlines()[1:]
