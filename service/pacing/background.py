@@ -27,8 +27,8 @@ Whole = TypeVar("Whole", bound=Sized)
 def enter() -> None:
     """Make this thread one of the background until it ends."""
     if sys.platform == "linux":
-        # A thread of this policy takes no core from another when it wakes. Where the process is idle
-        # in itself, its thread may not choose more.
+        # A thread of this policy takes no core from another when it wakes. In a process of the
+        # idle class a thread may not choose more.
         with contextlib.suppress(PermissionError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
