@@ -177,6 +177,7 @@ def _read_options(arguments: argparse.Namespace) -> ScoreOptions:
 
 def _run_here(arguments: argparse.Namespace) -> None:
     from valence.service.files import encodings, formats
+    from valence.service.machine.garbage import spare_loaded_objects
     from valence.service.score import run
     from valence.service.score.jobs import Jobs
     from valence.service.score.options import Options
@@ -215,6 +216,7 @@ def _run_here(arguments: argparse.Namespace) -> None:
     if (arguments.jobs or 1) > 1:
         recipe = replace(recipe, engine=scorer.engine.name)
         jobs = Jobs(arguments.jobs, recipe, lambda line: sys.stderr.write(f"{line}\n"))
+    spare_loaded_objects()
     with _progress() as advance:
         tally = run.score_file(
             arguments.source,

@@ -20,6 +20,7 @@ from pathlib import Path
 from valence.service.errors import ConfigurationError
 from valence.service.files.atomic_write import write_file
 from valence.service.machine.cores import hold_shared_threads
+from valence.service.machine.garbage import spare_loaded_objects
 from valence.service.score.parts import Layout
 from valence.service.score.recipe import ScorerRecipe
 from valence.service.score.sources import Part
@@ -163,6 +164,7 @@ def _load(recipe: ScorerRecipe, layout: Layout, text_column: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _writer = PartWriter(recipe.make(), layout, text_column)
+    spare_loaded_objects()
 
 
 def _end_with_parent() -> None:
