@@ -211,7 +211,7 @@ own-data: $(DEVELOPMENT) ## Train with few labels of the public texts in DATA=FO
 # PYTHON is one whose torch finds the GPU; nothing is installed then. The lock's own torch may be that for CPUs.
 gpu-check: $(if $(call given,PYTHON),,$(BASE)) ## Measure a GPU within eight minutes, into docs/measured/gpu.md; PYTHON=python3 as it is
 	@$(tree)
-	PYTHONPATH=$(VENV)/tree $(if $(call given,PYTHON),"$$GIVEN_PYTHON",$(BIN)/python) -m tests.trials.gpu
+	PYTHONPATH="$(VENV)/tree:$$PYTHONPATH" $(if $(call given,PYTHON),"$$GIVEN_PYTHON",$(BIN)/python) -m tests.trials.gpu
 
 converge: $(DEVELOPMENT) ## Promote and roll back on three servers, by a store on disk and by a bucket, and print the seconds
 	@$(call train_missing,MODEL)
