@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, forkserver, get_context, parent_process
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
@@ -29,6 +29,13 @@ from valence.service.score.texts import TextScorer
 
 # Parts of each job that are in memory: one is scored while the next one waits.
 _PARTS_OF_JOB = 2
+# What a job imports, which takes longer than to load a model.
+_MODULES = (
+    __name__,
+    "valence.service.classifier.artifact",
+    "valence.service.classifier.classifier",
+    "valence.service.inference.engines.factory",
+)
 # A part at which so many jobs have died kills the next job too.
 _MAX_DEATHS = 3
 
@@ -76,6 +83,16 @@ class Jobs:
                 pool.close()
 
 
+def start_server(jobs: int) -> None:
+    """Start the process that jobs are forked from, which loads their modules meanwhile.
+
+    Without a call it starts with the first job.
+    """
+    get_context("forkserver").set_forkserver_preload(list(_MODULES))
+    with hold_shared_threads(jobs):
+        forkserver.ensure_running()
+
+
 @dataclass
 class _Order:
     path: Path
@@ -112,10 +129,10 @@ class JobPool:
         self._executor.shutdown(cancel_futures=True)
 
     def _start(self) -> ProcessPoolExecutor:
-        # a fork would copy the threads' locks of numpy and Arrow, held or not
+        # a fork of this process would copy the threads' locks of numpy and Arrow, held or not
         return ProcessPoolExecutor(
             self._jobs.count,
-            mp_context=get_context("spawn"),
+            mp_context=get_context("forkserver"),
             initializer=_load,
             initargs=self._arguments,
         )
