@@ -48,6 +48,9 @@ train_missing = set -f; for name in $$GIVEN_$(1); do \
 # the columns and the encoding of DATA, if the user names them
 COLUMNS_OF_DATA = $(call option,--text,TEXT) $(call option,--label,LABEL) $(call option,--encoding,ENCODING) \
 	$(call option,--quoting,QUOTING)
+# the packages in .venv/tree, under the names that they are installed by
+tree = mkdir -p $(VENV)/tree/valence && for path in service/python/*.py service/python/py.typed service training; do \
+	ln -sfn "../../../$$path" $(VENV)/tree/valence/ || exit; done
 # $(call given,VARIABLE): whether the user set VARIABLE
 given = $(filter-out file undefined,$(origin $(1)))
 # what to train: DATA, whose model is called after the file unless the user sets MODEL, or CONFIG
@@ -67,7 +70,7 @@ IMAGE = valence$(if $(filter training,$(VARIANT)),-training):latest
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: audit converge docs-test engines lock manifests own-data smoke-image trial wheel sanitize kernel-arm
+.PHONY: audit converge docs-test engines gpu-check lock manifests own-data smoke-image trial wheel sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -113,12 +116,9 @@ format: $(DEVELOPMENT) ## Rewrite the code in the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# mypy reads the packages in .venv/tree, under the names that they are installed by
+# mypy reads the packages in .venv/tree
 types: $(DEVELOPMENT) ## Check the types, strictly
-	@mkdir -p $(VENV)/tree/valence
-	@for path in service/python/*.py service/python/py.typed service training; do \
-		ln -sfn "../../../$$path" $(VENV)/tree/valence/; \
-	done
+	@$(tree)
 	$(BIN)/mypy
 
 bench: $(VENV)-bench/.installed $(if $(filter reload grpc,$(ONLY)),$(VENV)-mlserver/.installed) \
@@ -207,6 +207,11 @@ trial: $(DEVELOPMENT) ## Test the gate with worse, equal and better challengers 
 
 own-data: $(DEVELOPMENT) ## Train with few labels of the public texts in DATA=FOLDER, into docs/measured/own-data.md
 	@$(call arguments,ARGS) && OMP_NUM_THREADS=1 $(BIN)/python -m tests.trials.own_data "$$GIVEN_DATA" "$$@"
+
+# PYTHON is one whose torch finds the GPU; nothing is installed then. The lock's own torch may be that for CPUs.
+gpu-check: $(if $(call given,PYTHON),,$(BASE)) ## Measure a GPU within eight minutes, into docs/measured/gpu.md; PYTHON=python3 as it is
+	@$(tree)
+	PYTHONPATH="$(VENV)/tree:$$PYTHONPATH" $(if $(call given,PYTHON),"$$GIVEN_PYTHON",$(BIN)/python) -m tests.trials.gpu
 
 converge: $(DEVELOPMENT) ## Promote and roll back on three servers, by a store on disk and by a bucket, and print the seconds
 	@$(call train_missing,MODEL)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import gc
 import os
 import resource
 import sys
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import bentoml
 from bentoml import get_current_service
 from pydantic import BaseModel, ConfigDict
+from valence.service.machine.garbage import spare_loaded_objects
 from valence.service.server import gateway, supervisor
 
 if TYPE_CHECKING:
@@ -338,10 +338,7 @@ class Valence:
                 os._exit(supervisor.CANNOT_START)
         # how long the event loop and the thread of the engine wait for each other at most
         sys.setswitchinterval(0.0005)
-        # The loaded models stay in memory, so the garbage collector need not walk them again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        spare_loaded_objects()
         names = [scorer.name for scorer in scorers]
         del scorers
         await announcement.announce(names, _error_writer().write)

@@ -16,6 +16,10 @@ Answer = TypeVar("Answer")
 # Tokens that a request may add to a batch in one turn: a request of a thousand texts delays a
 # one-text request behind it by at most these tokens.
 QUANTUM_TOKENS = 128
+# Of the requests with more tokens, only so many take turns; the others wait for one of them to end.
+# If all took turns, all would end late, and what they hold would leave the caches meanwhile.
+LARGE_TOKENS = 1_024
+MAX_LARGE_IN_TURN = 4
 _ONE_DOCUMENT = range(1)
 
 
@@ -33,6 +37,7 @@ class Ticket(Generic[Answer]):
         "documents",
         "enqueued",
         "future",
+        "large",
         "missing",
         "order",
         "position",
@@ -63,6 +68,7 @@ class Ticket(Generic[Answer]):
         )
         self.position = 0
         self.waiting_tokens = tokens
+        self.large = tokens > LARGE_TOKENS
         self.answers: list[Answer | None] = [None] * len(documents)
         self.missing = len(documents)
         self.deficit = 0
@@ -87,9 +93,12 @@ class FairQueue:
         self.items = 0
         self.tokens = 0
         self._tickets: deque[Ticket[Any]] = deque()
+        # large tickets that take no turns yet, and the number of those that do
+        self._held: deque[Ticket[Any]] = deque()
+        self._large = 0
 
     def __len__(self) -> int:
-        return len(self._tickets)
+        return len(self._tickets) + len(self._held)
 
     @property
     def first(self) -> Ticket[Any]:
@@ -98,6 +107,7 @@ class FairQueue:
 
     def oldest_seconds(self) -> float:
         """The age of the oldest ticket; 0 when nothing waits."""
+        # those that are held came later than one in turn
         oldest = min((ticket.enqueued for ticket in self._tickets), default=None)
         return 0.0 if oldest is None else time.perf_counter() - oldest
 
@@ -105,15 +115,32 @@ class FairQueue:
         """Add a ticket, which must have documents, behind the others."""
         self.items += len(ticket.documents)
         self.tokens += ticket.waiting_tokens
+        if ticket.large and self._large >= MAX_LARGE_IN_TURN:
+            self._held.append(ticket)
+            return
+        self._large += ticket.large
         self._tickets.append(ticket)
 
     def remove(self, ticket: Ticket[Any]) -> None:
         """Remove the documents of ``ticket`` that still wait."""
         if ticket.waiting_items:
-            self._tickets.remove(ticket)
+            if ticket in self._held:
+                self._held.remove(ticket)
+            else:
+                self._tickets.remove(ticket)
+                self._end_turns(ticket)
             self.items -= ticket.waiting_items
             self.tokens -= ticket.waiting_tokens
             ticket.position = len(ticket.documents)
+
+    def _end_turns(self, ticket: Ticket[Any]) -> None:
+        """Let the next large ticket take turns, if ``ticket``, which takes no more, was large."""
+        if not ticket.large:
+            return
+        if self._held:
+            self._tickets.append(self._held.popleft())
+        else:
+            self._large -= 1
 
     def take(self, budget: int) -> tuple[Batch, int]:
         """Take the next batch out of the queue; return it and its tokens.
@@ -151,6 +178,8 @@ class FairQueue:
             if ticket.position < total:
                 # a ticket whose turn a full batch cut short has the first turn of the next batch
                 (waiting.appendleft if full else waiting.append)(ticket)
+            else:
+                self._end_turns(ticket)
         self.items -= len(picked)
         self.tokens -= tokens
         return picked, tokens

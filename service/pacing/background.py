@@ -6,6 +6,7 @@ some milliseconds. So work in the background has short pieces with pauses betwee
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -26,6 +27,10 @@ Whole = TypeVar("Whole", bound=Sized)
 def enter() -> None:
     """Make this thread one of the background until it ends."""
     if sys.platform == "linux":
+        # A thread of this policy takes no core from another when it wakes. In a process of the
+        # idle class a thread may not choose more.
+        with contextlib.suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
     _thread.resumed = time.thread_time()
 

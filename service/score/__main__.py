@@ -177,8 +177,9 @@ def _read_options(arguments: argparse.Namespace) -> ScoreOptions:
 
 def _run_here(arguments: argparse.Namespace) -> None:
     from valence.service.files import encodings, formats
+    from valence.service.machine.garbage import spare_loaded_objects
     from valence.service.score import run
-    from valence.service.score.jobs import Jobs
+    from valence.service.score.jobs import Jobs, start_server
     from valence.service.score.options import Options
     from valence.service.score.recipe import ScorerRecipe
 
@@ -203,6 +204,8 @@ def _run_here(arguments: argparse.Namespace) -> None:
     )
     if arguments.fresh:
         run.delete_parts(arguments.out)
+    if (arguments.jobs or 1) > 1:
+        start_server(arguments.jobs)
     # the fastest engine may differ between runs and jobs, and engines round differently
     engine = run.read_engine_name(arguments.out) if arguments.engine == "auto" else None
     recipe = ScorerRecipe.find(
@@ -215,6 +218,7 @@ def _run_here(arguments: argparse.Namespace) -> None:
     if (arguments.jobs or 1) > 1:
         recipe = replace(recipe, engine=scorer.engine.name)
         jobs = Jobs(arguments.jobs, recipe, lambda line: sys.stderr.write(f"{line}\n"))
+    spare_loaded_objects()
     with _progress() as advance:
         tally = run.score_file(
             arguments.source,

@@ -14,12 +14,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, forkserver, get_context, parent_process
 from pathlib import Path
 
 from valence.service.errors import ConfigurationError
 from valence.service.files.atomic_write import write_file
 from valence.service.machine.cores import hold_shared_threads
+from valence.service.machine.garbage import spare_loaded_objects
 from valence.service.score.parts import Layout
 from valence.service.score.recipe import ScorerRecipe
 from valence.service.score.sources import Part
@@ -28,6 +29,13 @@ from valence.service.score.texts import TextScorer
 
 # Parts of each job that are in memory: one is scored while the next one waits.
 _PARTS_OF_JOB = 2
+# What a job imports, which takes longer than to load a model.
+_MODULES = (
+    __name__,
+    "valence.service.classifier.artifact",
+    "valence.service.classifier.classifier",
+    "valence.service.inference.engines.factory",
+)
 # A part at which so many jobs have died kills the next job too.
 _MAX_DEATHS = 3
 
@@ -75,6 +83,16 @@ class Jobs:
                 pool.close()
 
 
+def start_server(jobs: int) -> None:
+    """Start the process that jobs are forked from, which loads their modules meanwhile.
+
+    Without a call it starts with the first job.
+    """
+    get_context("forkserver").set_forkserver_preload(list(_MODULES))
+    with hold_shared_threads(jobs):
+        forkserver.ensure_running()
+
+
 @dataclass
 class _Order:
     path: Path
@@ -111,10 +129,10 @@ class JobPool:
         self._executor.shutdown(cancel_futures=True)
 
     def _start(self) -> ProcessPoolExecutor:
-        # a fork would copy the threads' locks of numpy and Arrow, held or not
+        # a fork of this process would copy the threads' locks of numpy and Arrow, held or not
         return ProcessPoolExecutor(
             self._jobs.count,
-            mp_context=get_context("spawn"),
+            mp_context=get_context("forkserver"),
             initializer=_load,
             initargs=self._arguments,
         )
@@ -163,6 +181,7 @@ def _load(recipe: ScorerRecipe, layout: Layout, text_column: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _writer = PartWriter(recipe.make(), layout, text_column)
+    spare_loaded_objects()
 
 
 def _end_with_parent() -> None:

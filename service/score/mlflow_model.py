@@ -20,6 +20,7 @@ from valence.service.version import VERSION
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
     from mlflow.models import ModelSignature
     from valence.service.score.texts import TextScorer
 
@@ -52,7 +53,18 @@ class TextModel:
                 f"{', '.join(map(str, model_input))}"
             )
         texts = import_pyarrow().Array.from_pandas(model_input[COLUMN])
-        return score_array(texts, self._scorer).to_pandas()
+        return _make_frame(score_array(texts, self._scorer))
+
+
+def _make_frame(scores: pyarrow.RecordBatch) -> pandas.DataFrame:
+    """``scores`` with None for what is missing: MLflow writes a NaN of pandas as NaN, not JSON."""
+    import pandas
+
+    frame = scores.to_pandas()
+    for name, column in zip(scores.schema.names, scores.columns, strict=True):
+        if column.null_count:
+            frame[name] = pandas.Series(column.to_pylist(), dtype=object)
+    return frame
 
 
 def _load_pyfunc(data_path: str, model_config: Mapping[str, Any] | None = None) -> TextModel:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from valence.service.errors import ConfigurationError
 from valence.service.files.atomic_write import make_unfinished_folder
+from valence.service.machine.garbage import spare_loaded_objects
 from valence.service.score.arrays import holds_texts
 from valence.service.score.packages import import_engine
 from valence.service.score.tables import TableScorer, make_scorer
@@ -43,6 +44,8 @@ class Classifier:
 
     def __init__(self, scorer: TableScorer) -> None:
         make_scorer(scorer.recipe)
+        # the process is that of this actor alone
+        spare_loaded_objects()
         self._scorer = scorer
 
     def __call__(self, table: pyarrow.Table) -> pyarrow.Table:

@@ -5,8 +5,8 @@ lines with ``text`` and ``label``. A linear model begins with a few random label
 is trained anew, and asks for more: at random, or by the queue of ``valence queue``. The goal is the
 accuracy of a model with all labels, less the points that the gate lets a group lose. The labels
 that reach it are the mean of ``--seeds``; between two rounds the curve is a line. The table and the
-curves go to ``docs/measured/active-learning.md``. Ends with 1 if the queue needs more than
-``MOST_SHARE`` of the labels that random needs.
+curves go to ``docs/measured/active-learning.md`` after each data set. Ends
+with 1 if the queue needs more than ``MOST_SHARE`` of the labels that random needs.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Found:
 class Task:
     """Texts whose labels are asked for, and held-out texts that judge."""
 
-    def __init__(self, name: str, folder: Path, most_texts: int | None) -> None:
+    def __init__(self, name: str, folder: Path, most_texts: int | None = None) -> None:
         self.name = name
         examples = _read(folder / "train.jsonl.gz", name)
         # one order, whatever the seed of a run
@@ -176,17 +176,18 @@ def follow_curve(
         labelled = np.concatenate([labelled, more])
 
 
-def draw_table(found: Sequence[Found], seeds: int) -> str:
+def draw_table(found: Sequence[Found]) -> str:
     """The table of the page."""
     lines = [
         (
             "| data | texts | accuracy with all labels | goal | "
-            f"labels at random, mean of {seeds} | labels by the queue | share |"
+            "seeds | labels at random, mean | labels by the queue | share |"
         ),
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
         f"| {one.name} | {one.texts:,} | {one.all_labels:.1%} | {one.goal:.1%} | "
+        f"{len(one.curves['queue'])} | "
         f"{one.count_labels('random'):,.0f} | {one.count_labels('queue'):,.0f} | {one.share:.0%} |"
         for one in found
     ]
@@ -241,6 +242,14 @@ def draw_curves(found: Sequence[Found]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
+def write_page(found: Sequence[Found]) -> None:
+    """Write the table and the curves of what is done."""
+    PAGE.with_suffix(".svg").write_text(draw_curves(found), encoding="utf-8")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(_START)
+    _, _, after = rest.partition(_END)
+    PAGE.write_text(f"{before}{_START}\n{draw_table(found)}\n\n{_END}{after}", encoding="utf-8")
+
+
 def _read(path: Path, name: str) -> list[Example]:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
@@ -258,19 +267,15 @@ def main() -> None:
     parser.add_argument("--most-texts", type=int, help="a random part of each data set")
     parser.add_argument("--no-page", action="store_true")
     asked = parser.parse_args()
-    found = []
+    found: list[Found] = []
     for given in asked.data:
         name, _, folder = given.partition("=")
         task = Task(name, Path(folder), asked.most_texts)
         step = max(round(asked.step * len(task)), len(task.labels))
         found.append(run_task(task, asked.seeds, step))
-    table = draw_table(found, asked.seeds)
-    say(table)
-    if not asked.no_page:
-        PAGE.with_suffix(".svg").write_text(draw_curves(found), encoding="utf-8")
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(_START)
-        _, _, after = rest.partition(_END)
-        PAGE.write_text(f"{before}{_START}\n{table}\n\n{_END}{after}", encoding="utf-8")
+        if not asked.no_page:
+            write_page(found)
+    say(draw_table(found))
     sys.exit(any(one.share > MOST_SHARE for one in found))
 
 

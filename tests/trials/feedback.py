@@ -40,6 +40,7 @@ _MOST_SLOWDOWN = 1.2
 _CONNECTIONS = 64
 # classification beside feedback: light, so that a wait for feedback shows
 _CLASSIFICATIONS_PER_SECOND = 200.0
+_SENDER_NICENESS = 19
 _RETRY_SECONDS = 0.02
 # how long the sender goes on with what it could not send while no server ran
 _GRACE_SECONDS = 120.0
@@ -203,6 +204,8 @@ def _sending(sending: Sending) -> Iterator[multiprocessing.Queue[Sent]]:
 
 
 def _send(sending: Sending, results: multiprocessing.Queue[Sent], ready: Event) -> None:
+    # clients run on other machines: here they take what the server leaves
+    os.nice(_SENDER_NICENESS)
     ready.set()
     results.put(asyncio.run(_send_all(sending)))
 

@@ -37,7 +37,7 @@ def test_both_strategies_reach_the_goal(tmp_path: Path) -> None:
     ]
     with gzip.open(tmp_path / "train.jsonl.gz", "wt") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
-    found = run_task(Task("toy", tmp_path, None), 1, 10)
+    found = run_task(Task("toy", tmp_path), 1, 10)
     assert found.all_labels == 1.0
     for curves in found.curves.values():
         assert curves[0][-1].accuracy >= found.goal

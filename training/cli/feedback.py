@@ -16,6 +16,7 @@ from valence.training.cli.feedback_store import DatabaseOption, open_sample, ope
 if TYPE_CHECKING:
     from valence.service.feedback.record import Selection
     from valence.training.evaluation.served import ServedReport
+    from valence.training.metrics.bootstrap import Interval
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -147,5 +148,12 @@ def _make_lines(found: ServedReport) -> Iterator[str]:
     yield f"{found.model}:{found.version}: {found.texts} texts with feedback, {first} to {last}"
     if found.unknown:
         yield f"  {found.unknown} of them do not say what was predicted, and do not count"
-    for name, (value, low, high) in found.figures.items():
-        yield f"  {name}: {value:.3f} ({low:.3f} to {high:.3f})"
+    for name, interval in found.figures.items():
+        yield f"  {name}: {_show(interval)}"
+    for one in found.slices:
+        figures = ", ".join(f"{name} {_show(interval)}" for name, interval in one.figures.items())
+        yield f"  {one.kind} {one.name}, {one.texts} texts: {figures}"
+
+
+def _show(interval: Interval) -> str:
+    return "{:.3f} ({:.3f} to {:.3f})".format(*interval)

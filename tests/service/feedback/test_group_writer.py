@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import json
 import threading
 import time
@@ -162,3 +163,46 @@ async def test_two_workers_write_to_one_file(tmp_path):
     for writer in writers:
         await writer.close()
     store.close()
+
+
+async def test_commits_begin_some_time_apart():
+    """Records of one client that waits for each answer do not cost a commit a millisecond."""
+    store, begun = SlowStore(), []
+    store.opened.set()
+    write = store.write
+
+    def note(records):
+        begun.append(time.monotonic())
+        write(records)
+
+    store.write = note
+    writer = make_writer(store)
+    for number in range(5):
+        await writer.write([make_record(number)])
+    await writer.close()
+    gaps = [after - before for before, after in itertools.pairwise(begun)]
+    assert len(gaps) == 4
+    assert min(gaps) >= 0.9 * group_writer._COMMIT_SECONDS
+
+
+async def test_a_group_is_answered_over_several_turns_of_the_loop():
+    store = SlowStore()
+    writer = make_writer(store)
+    done, turns = [], []
+
+    async def write(number):
+        await writer.write([make_record(number)])
+        done.append(number)
+
+    first = asyncio.create_task(write(0))
+    await asyncio.to_thread(store.begun.wait, 20)
+    others = [asyncio.create_task(write(number)) for number in range(1, 20)]
+    await asyncio.sleep(0)
+    store.opened.set()
+    while len(done) < 20:
+        turns.append(len(done))
+        await asyncio.sleep(0)
+    await asyncio.gather(first, *others)
+    await writer.close()
+    steps = [after - before for before, after in itertools.pairwise([*turns, len(done)])]
+    assert max(steps) <= 2, steps

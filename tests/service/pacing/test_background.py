@@ -69,3 +69,23 @@ def test_requests_go_before_the_background():
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     assert run_apart(work) > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has a policy for each thread")
+def test_the_background_takes_no_core_when_it_wakes():
+    def work():
+        background.enter()
+        return os.sched_getscheduler(0)
+
+    before = os.sched_getscheduler(0)
+    assert run_apart(work) == os.SCHED_BATCH
+    assert os.sched_getscheduler(0) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has a policy for each thread")
+def test_an_idle_process_keeps_its_policy(monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    assert run_apart(lambda: (background.enter(), background.entered())[1])

@@ -62,12 +62,18 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def job_processes(parent: int) -> list[int]:
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    """The jobs of a process, which are children of the server that it has."""
     return [
-        int(child)
-        for child in children
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        job
+        for server in list_children(parent)
+        if b"forkserver" in Path(f"/proc/{server}/cmdline").read_bytes()
+        for job in list_children(server)
     ]
+
+
+def list_children(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return list(map(int, children))
 
 
 PAIRS = [(name, out) for name in ("in.csv", "in.jsonl", "in.parquet") for out in OUTPUTS]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -29,7 +30,15 @@ def model(tiny_folder) -> TextModel:
 def test_a_table_becomes_the_scores_of_its_texts(tiny_folder, model):
     scorer = ScorerRecipe(tiny_folder, "native").make()
     found = model.predict(pd.DataFrame({"other": range(4), "text": TEXTS}))
-    assert found.equals(score_array(pa.array(TEXTS), scorer).to_pandas())
+    expected = score_array(pa.array(TEXTS), scorer)
+    assert pa.RecordBatch.from_pandas(found, expected.schema, preserve_index=False) == expected
+
+
+def test_what_is_missing_is_none_so_that_json_has_null(model):
+    found = model.predict(pd.DataFrame({"text": ["good", ""]}))
+    assert found["reason"].tolist() == [None, "empty"]
+    assert found["tokens"].tolist() == [1, 0]
+    json.dumps(found.to_dict(orient="records"), allow_nan=False)
 
 
 def test_options_are_those_of_the_configuration(tiny_folder):

@@ -59,5 +59,39 @@ def test_several_labels_are_right_when_all_are():
     assert "calibration error" not in report.figures
 
 
+def test_slices_show_which_kind_of_text_is_weak() -> None:
+    records = [
+        make(1, ("sport",), ("sport",), 0.95, source="form"),
+        make(2, ("sport",), ("sport",), 0.9, source="form"),
+        make(3, ("business",), ("sport",), 0.55),
+        make(4, ("business",), ("business",), 0.55),
+    ]
+    (report,) = measure(records)
+    found = {(one.kind, one.name): (one.texts, one.figures) for one in report.slices}
+    assert {
+        slice_: (texts, figures["accuracy"].value) for slice_, (texts, figures) in found.items()
+    } == {
+        ("predicted", "sport"): (2, 1.0),
+        ("predicted", "business"): (2, 0.5),
+        ("score", "0.9 or more"): (2, 1.0),
+        ("score", "0.5 to 0.7"): (2, 0.5),
+        ("source", "form"): (2, 1.0),
+    }
+    assert found["score", "0.5 to 0.7"][1]["calibration error"].value == pytest.approx(0.05)
+    assert found["score", "0.5 to 0.7"][1]["macro-F1"].value == pytest.approx(1 / 3)
+    assert "macro-F1" not in found["predicted", "sport"][1]
+
+
+def test_the_only_slice_of_a_kind_is_left_out() -> None:
+    (report,) = measure([make(1, ("sport",), ("sport",)), make(2, ("sport",), ("sport",))])
+    assert report.slices == []
+
+
+def test_values_beyond_a_bound_have_no_slice() -> None:
+    records = [make(number, (f"label{number}",), ("label1",)) for number in range(30)]
+    (report,) = measure(records)
+    assert [one.kind for one in report.slices] == ["predicted"] * 20
+
+
 def test_without_feedback_there_is_no_report():
     assert measure([]) == []

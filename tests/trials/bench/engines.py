@@ -31,7 +31,11 @@ _ENVIRONMENT = Path(".venv-engines") / "bin" / "python"
 # the same engine for all, whose answers do not depend on how batches are cut
 _ENGINE = "native-avx2-int16"
 # what the command of a process that scores has in it
-_WORKERS = {"jobs": "multiprocessing.spawn", "Ray": "ray::MapWorker", "Spark": "pyspark.daemon"}
+_WORKERS = {
+    "jobs": "multiprocessing.forkserver",
+    "Ray": "ray::MapWorker",
+    "Spark": "pyspark.daemon",
+}
 _GOAL = 0.7
 
 
