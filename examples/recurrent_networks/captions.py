@@ -178,10 +178,10 @@ def draw(images: Tensor, said: Tensor, weights: Tensor, path: Path) -> None:
             word = int(said[row, place])
             if word < 0:
                 continue
-            axis.imshow(image[0], cmap="gray_r")
+            axis.imshow(image[0].numpy(), cmap="gray_r")
             seen = weights[row, place].reshape(HEIGHT // 4, WIDTH // 4)
             seen = functional.interpolate(seen[None, None], scale_factor=4, mode="bilinear")[0, 0]
-            axis.imshow(seen, cmap="Reds", alpha=0.55, vmin=0)
+            axis.imshow(seen.numpy(), cmap="Reds", alpha=0.55, vmin=0)
             axis.set_title(WORDS[word], fontsize=9, pad=2)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)

@@ -136,10 +136,10 @@ def draw(images: Tensor, canvases: Tensor, dreams: Tensor, path: Path) -> None:
     figure, axes = plt.subplots(8, LOOKS + 1, figsize=(12, 6.4), layout="constrained")
     for row in range(4):
         for look in range(LOOKS):
-            axes[row, look].imshow(canvases[look, row], cmap="gray_r", vmin=0, vmax=1)
-            axes[row + 4, look].imshow(dreams[look, row], cmap="gray_r", vmin=0, vmax=1)
+            axes[row, look].imshow(canvases[look, row].numpy(), cmap="gray_r", vmin=0, vmax=1)
+            axes[row + 4, look].imshow(dreams[look, row].numpy(), cmap="gray_r", vmin=0, vmax=1)
             axes[0, look].set_title(f"step {look + 1}", fontsize=9)
-        axes[row, LOOKS].imshow(images[row], cmap="gray_r", vmin=0, vmax=1)
+        axes[row, LOOKS].imshow(images[row].numpy(), cmap="gray_r", vmin=0, vmax=1)
     axes[0, LOOKS].set_title("the image", fontsize=9)
     axes[4, 0].set_title("made up", fontsize=9)
     for axis in axes.flat:

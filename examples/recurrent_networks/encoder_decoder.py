@@ -141,7 +141,7 @@ def draw(right: dict[str, list[float]], reach: Tensor, word: str, path: Path) ->
         ylim=(-0.02, 1.05),
     )
     left.legend()
-    middle.imshow(reach, cmap="Blues")
+    middle.imshow(reach.numpy(), cmap="Blues")
     middle.set_xticks(range(len(word)), list(word))
     middle.set_yticks(range(len(word)), list(word[::-1]))
     middle.set(xlabel="read by the encoder", ylabel="written by the decoder")

@@ -151,7 +151,7 @@ def draw(images: Tensor, said: Tensor, windows: Tensor, path: Path) -> None:
             name = int(said[row, place])
             if name < 0:
                 continue
-            axis.imshow(image, cmap="gray_r")
+            axis.imshow(image.numpy(), cmap="gray_r")
             x, y, stride = windows[row, place].tolist()
             half = stride * POINTS / 2
             axis.add_patch(
