@@ -13,6 +13,7 @@ from tests.trials.bench.report import Section
 PARTS = {
     "inprocess": "tests.trials.bench.in_process",
     "http": "tests.trials.bench.over_http",
+    "peers": "tests.trials.bench.accuracy_cost",
     "start": "tests.trials.bench.start",
     "memory": "tests.trials.bench.memory",
     "growth": "tests.trials.bench.growth",

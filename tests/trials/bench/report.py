@@ -85,12 +85,13 @@ class Goal:
 
 @dataclass(frozen=True)
 class Section:
-    """The results of a part."""
+    """The results of a part; ``picture`` is an SVG, which stands beside the document."""
 
     title: str
     text: str
     tables: Sequence[Table]
     goals: Sequence[Goal] = field(default=())
+    picture: str = ""
 
 
 def figure(value: float) -> str:
@@ -111,11 +112,17 @@ def write(path: Path, sections: Mapping[str, Section], *, order: Sequence[str]) 
     old = path.read_text(encoding="utf-8") if path.exists() else ""
     goals = []
     bodies = []
+    pictures = {}
     for part in order:
         if part in sections:
             section = sections[part]
             goals += [goal.row(part) for goal in section.goals]
-            bodies.append(_wrap(part, _body(section)))
+            body = _body(section)
+            if section.picture:
+                picture = path.with_name(f"{path.stem}-{part}.svg")
+                pictures[picture] = section.picture
+                body += f"\n\n![{section.title}]({picture.name})"
+            bodies.append(_wrap(part, body))
         else:
             goals += re.findall(
                 rf"^\| {re.escape(part)} \| .*\|$", _part(old, "goals"), re.MULTILINE
@@ -124,6 +131,8 @@ def write(path: Path, sections: Mapping[str, Section], *, order: Sequence[str]) 
                 bodies.append(_wrap(part, kept))
     table = _wrap("goals", "## Goals\n\n" + "\n".join([_GOALS_HEAD, *goals]))
     path.parent.mkdir(parents=True, exist_ok=True)
+    for picture, content in pictures.items():
+        picture.write_text(content, encoding="utf-8")
     path.write_text("\n".join([_INTRODUCTION, table, *bodies]), encoding="utf-8")
 
 

@@ -81,6 +81,13 @@ FASTAPI = Subject(
     IDIOM.one,
     IDIOM.many,
 )
+
+
+def run_fastapi_classifier(name: str, folder: Path) -> Callable[[int], list[str]]:
+    """Return the command that serves the classifier ``name``, fitted into ``folder``."""
+    return _python("tests.trials.bench.peers.fastapi_classifier", name, str(folder))
+
+
 LITSERVE = Subject(
     "LitServe, batches up to 64, eager torch",
     _python("tests.trials.bench.peers.litserve_batching"),

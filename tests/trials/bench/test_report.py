@@ -57,6 +57,14 @@ def test_replacing_a_part_keeps_the_figures_of_the_others(tmp_path):
     assert "| x | 2 |" in text.partition("## Second")[2]
 
 
+def test_a_picture_stands_beside_its_page(tmp_path):
+    path = tmp_path / "a-processor.md"
+    section = report.Section("Costs", "Told.", [], picture="<svg/>")
+    report.write(path, {"peers": section}, order=["peers"])
+    assert (tmp_path / "a-processor-peers.svg").read_text() == "<svg/>"
+    assert "![Costs](a-processor-peers.svg)" in path.read_text()
+
+
 def test_writing_the_same_part_again_changes_nothing(tmp_path):
     path = tmp_path / "benchmarks.md"
     write(path, {"one": section("one")}, order=["one", "other"])
