@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from valence.service.machine.garbage import spare_loaded_objects
 from valence.service.score.arrays import make_schema, score_array
 from valence.service.score.options import ScoreOptions
 from valence.service.score.packages import import_engine
@@ -50,6 +52,9 @@ class _Function:
 
     def __call__(self, arrays: Iterator[pyarrow.Array]) -> Iterator[pyarrow.Array]:
         scorer = make_scorer(self.recipe)
+        # a worker runs many tasks
+        if not gc.get_freeze_count():
+            spare_loaded_objects()
         fields = list(make_schema(scorer))
         for array in arrays:
             scores = score_array(array, scorer)
