@@ -46,4 +46,4 @@ def test_requests_are_within_the_limits_on_bodies():
 
 
 def test_the_limit_is_that_of_the_shipped_deployment():
-    assert worst.read_memory_limit() == 648 * 2**20
+    assert worst.read_memory_limit() == 552 * 2**20

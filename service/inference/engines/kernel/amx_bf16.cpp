@@ -187,6 +187,7 @@ const Path kAmxBf16 = {"amx-bf16", Simd::lanes, 2, 32, Format::bf16, 16, kRows,
                        {product_tiles<4>, product_tiles<3>, product_tiles<1>},
                        {product_all<Simd, Simd::FoldDot, 4>, product_all<Simd, Simd::FoldDot, 3>,
                         product_all<Simd, Simd::FoldDot, 1>},
+                       {tile_rows<Simd, 4>(), tile_rows<Simd, 3>(), tile_rows<Simd, 1>()},
                        attend_all<Simd>, dot_all<Simd>, spin_tiles};
 
 }  // namespace valence

@@ -52,9 +52,11 @@ const float* values(const Floats& array, std::vector<size_t> shape, const char* 
 valence::Description described(const std::string& cell, const std::string& pooling,
                                size_t directions, const Floats& embedding,
                                const std::vector<Floats>& tensors, const Floats& attention,
-                               const Floats& output, const Floats& output_bias) {
+                               const Floats& output, const Floats& output_bias,
+                               size_t most_table_bytes = 0) {
   using namespace valence;
   Description d = {};
+  d.most_table_bytes = most_table_bytes;
   const auto cells = {"lstm", "gru", "rnn"};
   const auto poolings = {"attention", "last", "max", "mean", "max_mean"};
   const unsigned pools[] = {kPoolNone, kPoolLast, kPoolMax, kPoolSum, kPoolMax | kPoolSum};
@@ -94,9 +96,10 @@ class PyNetwork {
  public:
   PyNetwork(const std::string& path, const std::string& cell, const std::string& pooling,
             size_t directions, const Floats& embedding, const std::vector<Floats>& tensors,
-            const Floats& attention, const Floats& output, const Floats& output_bias, bool spare)
+            const Floats& attention, const Floats& output, const Floats& output_bias,
+            size_t most_table_bytes, bool spare)
       : network_(build(path, described(cell, pooling, directions, embedding, tensors, attention,
-                                       output, output_bias),
+                                       output, output_bias, most_table_bytes),
                        spare)) {}
 
   py::array_t<float> logits(const py::sequence& sequence) const {
@@ -241,15 +244,16 @@ PYBIND11_MODULE(_kernel, module) {
            py::arg("attention"), py::arg("output"), py::arg("output_bias"))
       .def("attribute", &PyExplainer::attribute, py::arg("ids").noconvert(), py::arg("label"))
       .def("activations", &PyExplainer::activations, py::arg("ids").noconvert());
-  // to free a table of many megabytes takes milliseconds
+  // To free a table of many megabytes takes milliseconds, so the interpreter's lock is released. The
+  // network reads rare words from the embedding, argument 6.
   py::class_<PyNetwork>(module, "Network", py::release_gil_before_calling_cpp_dtor())
       .def(py::init<const std::string&, const std::string&, const std::string&, size_t,
                     const Floats&, const std::vector<Floats>&, const Floats&, const Floats&,
-                    const Floats&, bool>(),
-           py::kw_only(), py::arg("path"), py::arg("cell"), py::arg("pooling"),
-           py::arg("directions"), py::arg("embedding"), py::arg("recurrent"),
-           py::arg("attention"), py::arg("output"), py::arg("output_bias"),
-           py::arg("spare") = false)
+                    const Floats&, size_t, bool>(),
+           py::keep_alive<1, 6>(), py::kw_only(), py::arg("path"), py::arg("cell"),
+           py::arg("pooling"), py::arg("directions"), py::arg("embedding").noconvert(),
+           py::arg("recurrent"), py::arg("attention"), py::arg("output"), py::arg("output_bias"),
+           py::arg("most_table_bytes"), py::arg("spare") = false)
       .def("logits", &PyNetwork::logits)
       .def_property_readonly("table_bytes", &PyNetwork::table_bytes);
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <system_error>
@@ -40,7 +41,9 @@ struct Network::Scratch {
   Buffer<std::byte> state;
   Buffer<std::byte> next_state;
   Buffer<float> memory;
-  Buffer<std::byte> gates;         // (tokens, gates): second layer and later
+  std::vector<int32_t> rare;       // the words of the chunk that the table leaves out, each once
+  Buffer<float> embedded;          // (rare words, embedding)
+  Buffer<std::byte> gates;         // (rare words, gates); second layer and later: (tokens, gates)
   Buffer<std::byte> sequence;      // (tokens, directions, state): input of a layer
   Buffer<std::byte> next_sequence; // output of the layer, same shape
   Buffer<float> pooled;            // (documents, pooled)
@@ -50,7 +53,8 @@ struct Network::Scratch {
 
   size_t bytes() const {
     return state.size() + next_state.size() + gates.size() + sequence.size() +
-           next_sequence.size() + 4 * (memory.size() + pooled.size() + scores.size());
+           next_sequence.size() +
+           4 * (memory.size() + pooled.size() + scores.size() + rare.capacity() + embedded.size());
   }
 };
 
@@ -101,16 +105,20 @@ Network::Network(const Path& path, const Description& d, bool spare)
       pool_(d.pool),
       gates_(gate_count(d.cell)),
       vocabulary_(d.vocabulary),
+      embedding_size_(d.embedding_size),
+      embedding_(d.embedding),
       hidden_(d.hidden),
       directions_(d.directions),
       labels_(d.labels),
       blocks_(round_up(d.hidden, path.lanes) / path.lanes),
       units_(blocks_ * path.lanes),
       state_(round_up(units_, path.tile)),
+      folded_(std::min(vocabulary_, d.most_table_bytes / (directions_ * gate_bytes()))),
       part_(directions_ * (pool_ == kPoolNone ? state_ : units_)),
       pooled_(part_ * (pool_ == (kPoolMax | kPoolSum) ? 2 : 1)),
       output_bias_(d.output_bias, d.output_bias + d.labels) {
   const Columns one = {1, hidden_, state_};
+  const Columns words = {1, embedding_size_, embedding_size_};
   const Columns all = {directions_, hidden_, state_};
   for (size_t i = 0; i < d.layers.size(); ++i) {
     const LayerWeights& weights = d.layers[i];
@@ -119,11 +127,14 @@ Network::Network(const Path& path, const Description& d, bool spare)
                            path.tile, path.format);
     layer.bias = pack_bias(cell_, hidden_, weights.input_bias, weights.recurrent_bias, path.lanes);
     layer.hidden_bias = pack_hidden_bias(cell_, hidden_, weights.recurrent_bias, path.lanes);
-    if (i < directions_)
-      fold(d, layer, weights, spare);
-    else
+    if (i < directions_) {
+      layer.input = pack(cell_, hidden_, weights.input, words, path.lanes, 1, 1, Format::fp32);
+      fold(layer, spare);
+      if (folded_ == vocabulary_) layer.input = Packed();
+    } else {
       layer.input = pack(cell_, hidden_, weights.input, all, path.lanes, path.pair, path.tile,
                          path.format);
+    }
     layers_.push_back(std::move(layer));
   }
   const size_t width = part_ / directions_;
@@ -141,22 +152,18 @@ Network::Network(const Path& path, const Description& d, bool spare)
 
 // table[word] = weights x embedding[word] + biases. The start of the service waits for this, so it
 // may use a few threads. Each takes some rows at a time.
-void Network::fold(const Description& d, Layer& layer, const LayerWeights& weights,
-                   bool spare) const {
-  const Columns columns = {1, d.embedding_size, d.embedding_size};
-  const Packed packed =
-      pack(cell_, hidden_, weights.input, columns, path_.lanes, 1, 1, Format::fp32);
-  layer.table = Pages(vocabulary_ * gate_bytes());
-  const size_t work = vocabulary_ * gates_ * hidden_ * d.embedding_size;
+void Network::fold(Layer& layer, bool spare) const {
+  layer.table = Pages(folded_ * gate_bytes());
+  const size_t work = folded_ * gates_ * hidden_ * embedding_size_;
   const size_t threads = std::clamp<size_t>(
       work >> 26, 1, std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 4));
-  const size_t share = std::clamp<size_t>(kFoldedNumbers / (gates_ * units_), 1, vocabulary_);
+  const size_t share = std::max<size_t>(kFoldedNumbers / (gates_ * units_), 1);
   std::atomic<size_t> next{0};
   const auto rows = [&] {
-    for (size_t first; (first = next.fetch_add(share)) < vocabulary_;)
+    for (size_t first; (first = next.fetch_add(share)) < folded_;)
       path_.fold[static_cast<int>(cell_)](
-          {std::min(share, vocabulary_ - first), blocks_, d.embedding_size, packed.weights.data(),
-           nullptr, layer.bias.data(), d.embedding + first * d.embedding_size, d.embedding_size,
+          {std::min(share, folded_ - first), blocks_, embedding_size_, layer.input.weights.data(),
+           nullptr, layer.bias.data(), embedding_ + first * embedding_size_, embedding_size_,
            layer.table.data() + first * gate_bytes()});
   };
   std::mutex mutex;
@@ -183,6 +190,33 @@ void Network::fold(const Description& d, Layer& layer, const LayerWeights& weigh
   }
   rows();
   for (std::thread& other : others) other.join();
+}
+
+// Collects the words of a chunk that the table leaves out, each once, with their embeddings. Rows
+// without a word fill the last tile, so that a word has the same gates in whatever company.
+void Network::gather(const Document* documents, size_t count, Scratch& scratch) const {
+  std::vector<int32_t>& rare = scratch.rare;
+  rare.clear();
+  if (folded_ == vocabulary_) return;
+  for (size_t i = 0; i < count; ++i)
+    std::copy_if(documents[i].ids, documents[i].ids + documents[i].length,
+                 std::back_inserter(rare),
+                 [&](int32_t word) { return static_cast<size_t>(word) >= folded_; });
+  if (rare.empty()) return;
+  std::sort(rare.begin(), rare.end());
+  rare.erase(std::unique(rare.begin(), rare.end()), rare.end());
+  const size_t rows = round_up(rare.size(), path_.fold_rows[static_cast<int>(cell_)]);
+  float* row = scratch.embedded.reserve(rows * embedding_size_);
+  for (const int32_t word : rare)
+    row = std::copy_n(embedding_ + word * embedding_size_, embedding_size_, row);
+  std::fill(row, scratch.embedded.data() + rows * embedding_size_, 0.0f);
+}
+
+// The gates of a word in the first layer, from its table or from those of rare words.
+const std::byte* Network::gates(const Layer& layer, int32_t word, const Scratch& scratch) const {
+  if (static_cast<size_t>(word) < folded_) return layer.table.data() + word * gate_bytes();
+  const auto place = std::lower_bound(scratch.rare.begin(), scratch.rare.end(), word);
+  return scratch.gates.data() + (place - scratch.rare.begin()) * gate_bytes();
 }
 
 size_t Network::table_bytes() const {
@@ -226,12 +260,18 @@ void Network::run(const Document* documents, size_t count, float* pooled, Scratc
   Slots slots(documents, count, path_.slots);
   const size_t tokens = slots.starts.back() + documents[count - 1].length;
   const size_t last = layers_.size() / directions_ - 1;
+  gather(documents, count, scratch);
+  const size_t rare = round_up(scratch.rare.size(), path_.fold_rows[static_cast<int>(cell_)]);
   for (size_t layer = 0; layer <= last; ++layer) {
     const bool keep = layer < last || pool_ == kPoolNone;
     if (keep)
       scratch.next_sequence.reserve(round_up(tokens, path_.spare_rows) * sequence_bytes());
     for (size_t direction = 0; direction < directions_; ++direction) {
       const Layer& part = layers_[layer * directions_ + direction];
+      if (layer == 0 && rare > 0)
+        path_.fold[static_cast<int>(cell_)](
+            {rare, blocks_, embedding_size_, part.input.weights.data(), nullptr, part.bias.data(),
+             scratch.embedded.data(), embedding_size_, scratch.gates.reserve(rare * gate_bytes())});
       if (layer > 0)
         path_.product[static_cast<int>(cell_)](
             {tokens, blocks_, directions_ * state_ / path_.pair, part.input.weights.data(),
@@ -278,11 +318,10 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
     const size_t last = documents[document].length - 1;
     return slots.starts[document] + (direction == 0 ? slot.position : last - slot.position);
   };
-  const auto gates = [&](const Slots::Slot& slot) -> const std::byte* {
+  const auto token_gates = [&](const Slots::Slot& slot) -> const std::byte* {
     const uint32_t document = slot.document();
     const size_t at = token(slot);
-    return first ? layer.table.data() +
-                       documents[document].ids[at - slots.starts[document]] * gate_bytes()
+    return first ? gates(layer, documents[document].ids[at - slots.starts[document]], scratch)
                  : scratch.gates.data() + at * gate_bytes();
   };
   std::vector<const void*> inputs(rows);
@@ -290,7 +329,7 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
   std::vector<std::byte*> kept(rows);
   // Without pooling, a row still needs a valid address.
   std::vector<float*> running(rows, scratch.memory.data());
-  for (size_t row = 0; row < rows; ++row) upcoming[row] = gates(slots.slots[row]);
+  for (size_t row = 0; row < rows; ++row) upcoming[row] = token_gates(slots.slots[row]);
 
   const unsigned pool = pooled == nullptr ? unsigned{kPoolNone} : pool_;
   const size_t steps = slots.slots.front().load;
@@ -317,7 +356,7 @@ void Network::recur(const Layer& layer, size_t direction, const Document* docume
         kept[row] = scratch.next_sequence.data() + token(slot) * sequence_bytes() +
                     direction * state_bytes;
       slot.advance(documents[document].length);
-      if (step + 1 < slot.load) upcoming[row] = gates(slot);
+      if (step + 1 < slot.load) upcoming[row] = token_gates(slot);
     }
     path_.step[static_cast<int>(cell_)](
         {active, blocks_, state_ / path_.pair, fresh, step % 2 == 1, layer.recurrent.weights.data(),

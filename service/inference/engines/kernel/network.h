@@ -12,7 +12,8 @@
 
 namespace valence {
 
-// fp32 weights in torch's layout. They must live only while a Network is built.
+// fp32 weights in torch's layout. They must live only while a Network is built, but for the
+// embedding: a Network whose table has less than all words reads the others from it.
 struct LayerWeights {
   const float* input;        // (gates * hidden, columns)
   const float* recurrent;    // (gates * hidden, hidden)
@@ -33,6 +34,7 @@ struct Description {
   const float* attention;    // (directions * hidden), or null
   const float* output;       // (labels, pooled width)
   const float* output_bias;
+  size_t most_table_bytes;   // the tables of all directions have as many words as fit into this
 };
 
 struct Document {
@@ -56,16 +58,17 @@ class Network {
  private:
   struct Layer {
     Packed recurrent;
-    Packed input;                 // second layer and later
+    Packed input;                 // first layer: fp32, for words that the table leaves out
     Buffer<float> bias;
     Buffer<float> hidden_bias;
-    Pages table;                  // first layer: (vocabulary, gates), the folded input product
+    Pages table;                  // first layer: (folded words, gates), the folded input product
   };
   struct Scratch;
   struct Slots;
 
-  void fold(const Description& description, Layer& layer, const LayerWeights& weights,
-            bool spare) const;
+  void fold(Layer& layer, bool spare) const;
+  void gather(const Document* documents, size_t count, Scratch& scratch) const;
+  const std::byte* gates(const Layer& layer, int32_t word, const Scratch& scratch) const;
   void run(const Document* documents, size_t count, float* pooled, Scratch& scratch) const;
   void recur(const Layer& layer, size_t direction, const Document* documents, Slots& slots,
              bool first, bool keep, float* pooled, Scratch& scratch) const;
@@ -79,12 +82,15 @@ class Network {
   unsigned pool_;
   size_t gates_;
   size_t vocabulary_;
+  size_t embedding_size_;
+  const float* embedding_;
   size_t hidden_;
   size_t directions_;
   size_t labels_;
   size_t blocks_;
   size_t units_;           // hidden size padded to whole blocks
   size_t state_;           // units padded to whole tiles of inputs
+  size_t folded_;          // words of the table: the first ones, which are the most frequent
   size_t part_;            // units of all directions: the part of a pooled vector for one pooling
   size_t pooled_;          // floats of a pooled vector
   std::vector<Layer> layers_;

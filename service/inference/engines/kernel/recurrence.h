@@ -360,6 +360,7 @@ double spin_all(size_t rounds) {
   {step_all<S, Lstm>, step_all<S, Gru>, step_all<S, Rnn>},                                      \
   {product_all<S, S::Dot, 4>, product_all<S, S::Dot, 3>, product_all<S, S::Dot, 1>},            \
   {product_all<S, S::FoldDot, 4>, product_all<S, S::FoldDot, 3>, product_all<S, S::FoldDot, 1>},\
+  {tile_rows<S, 4>(), tile_rows<S, 3>(), tile_rows<S, 1>()},                                    \
   attend_all<S>, dot_all<S>, spin_all<S>
 // clang-format on
 

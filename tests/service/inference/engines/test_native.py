@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -264,6 +266,46 @@ def test_the_gate_table_holds_all_words_in_the_paths_format(path: str) -> None:
     artifact = build(hidden_size=32, cell="gru", layers=2)
     table_bytes = NativeEngine(artifact, path=path).table_bytes
     assert table_bytes == WORDS * 2 * 3 * 32 * bytes_a_number
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_words_beyond_the_table_have_the_same_gates(path: str, cell: str) -> None:
+    texts = [*documents(LENGTHS), np.arange(WORDS, dtype=np.int32)]
+    for layers, bidirectional in product((1, 2), (True, False)):
+        artifact = build(cell=cell, layers=layers, bidirectional=bidirectional, hidden_size=20)
+        whole = NativeEngine(artifact, path=path)
+        word_bytes = whole.table_bytes // WORDS
+        for folded in (0, 1, 30):
+            part = NativeEngine(artifact, path=path, most_table_bytes=folded * word_bytes)
+            assert part.table_bytes == folded * word_bytes
+            assert distance(part.logits(texts), whole.logits(texts)) <= tolerance(path) / 10
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_rare_word_has_the_same_gates_in_any_company(path: str) -> None:
+    """One word of one step: nothing but its gates decides the answer."""
+    engine = NativeEngine(build(hidden_size=33), path=path, most_table_bytes=0)
+    words = [np.array([word], dtype=np.int32) for word in range(WORDS)]
+    alone = np.concatenate([engine.logits([word]) for word in words])
+    np.testing.assert_array_equal(engine.logits(words), alone)
+    np.testing.assert_array_equal(engine.logits(words[::-1]), alone[::-1])
+
+
+def test_the_embedding_outlives_the_artifact() -> None:
+    """Rare words are read from it, so the engine keeps it."""
+    artifact = build(hidden_size=8, embedding_size=300, vocabulary_size=5_000)
+    reader = weakref.ref(artifact.tensors["embedding.weight"])
+    engine = NativeEngine(artifact, most_table_bytes=0)
+    ids = [np.arange(5_000, dtype=np.int32)]
+    expected = engine.logits(ids)
+    del artifact
+    gc.collect()
+    assert reader() is not None
+    np.testing.assert_array_equal(engine.logits(ids), expected)
+    del engine
+    gc.collect()
+    assert reader() is None
 
 
 @pytest.mark.parametrize("path", PATHS)

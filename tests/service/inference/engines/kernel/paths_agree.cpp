@@ -75,6 +75,8 @@ struct Model {
     d.attention = pool == kPoolNone ? tensor(random, width, 1.0f) : nullptr;
     d.output = tensor(random, d.labels * width * (pool == (kPoolMax | kPoolSum) ? 2 : 1), bound);
     d.output_bias = tensor(random, d.labels, 1.0f);
+    // no words, some or all of them in the table
+    d.most_table_bytes = between(random, 0, 2) * 20 * rows * d.directions * sizeof(float);
   }
 };
 
