@@ -114,7 +114,7 @@ OVERVIEW = (
     ),
     Stat(
         "Saturation",
-        "The mean of the pods. The autoscaler keeps it at 50 %; an alert fires above 85 %.",
+        "The mean of the pods. The autoscaler keeps it at 35 %; an alert fires above 85 %.",
         "percentunit",
         f"avg(valence_saturation_ratio{{{SELECTOR}}})",
         ((None, _GOOD), (0.65, _WARNING), (0.85, _BAD)),

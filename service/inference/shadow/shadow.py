@@ -39,8 +39,12 @@ _PART_TEXTS = 32
 _MAX_AGE_SECONDS = 1.0
 # Texts of several requests cost less together, so the first one waits for others.
 _GATHER_SECONDS = 0.02
-# time between two looks for room
-_PAUSE_SECONDS = 0.01
+# Time between two looks for room. A busy engine is idle again within a millisecond or two. An
+# overload lasts, and looks take time from it.
+_PAUSE_SECONDS = 0.002
+_CROWDED_PAUSE_SECONDS = 0.02
+# One of so many comparisons is of a part alone, while others wait.
+_ALONE_EVERY = 4
 
 
 class _Part(NamedTuple):
@@ -143,18 +147,18 @@ class Shadow:
 
     async def _work(self) -> None:
         # A part that is scored alone shares no batch, like most texts of requests while there is
-        # room: so its time tells how the versions compare.
-        alone = True
+        # room: so its time tells how the versions compare. All others together cost less.
+        compared = 0
         try:
             await asyncio.sleep(_GATHER_SECONDS)
             while self._waiting:
                 if await self._find_room():
                     self._crowded = False
-                    await self._compare(self._take(alone=alone))
-                    alone = not alone
+                    await self._compare(self._take(alone=compared % _ALONE_EVERY == 0))
+                    compared += 1
                 else:
                     self._forget_old()
-                    await asyncio.sleep(_PAUSE_SECONDS)
+                    await asyncio.sleep(_CROWDED_PAUSE_SECONDS if self._crowded else _PAUSE_SECONDS)
         finally:
             self._working = None
 

@@ -143,7 +143,7 @@ async def test_answers_and_their_counts_stay_as_without_a_shadow(tmp_path):
 
 
 async def test_texts_of_several_requests_are_scored_together(tmp_path, monkeypatch):
-    """Every second time; alone, they tell the time of the engine."""
+    """Most times; the others tell the time of the engine."""
     service = Service(tmp_path)
     asked = []
     score = service.challenger.score
@@ -162,6 +162,24 @@ async def test_texts_of_several_requests_are_scored_together(tmp_path, monkeypat
     assert sum(service.outcomes().values()) == 45
     seconds = service.sample("valence_shadow_engine_seconds_total", source="served")
     assert seconds > alone.engine_seconds
+
+
+async def test_few_of_many_texts_that_wait_are_scored_alone(tmp_path, monkeypatch):
+    """Together they cost less, so a shadow keeps up with its model."""
+    service = Service(tmp_path)
+    sizes = []
+    score = service.challenger.score
+
+    def note(request):
+        sizes.append(len(request.texts))
+        return score(request)
+
+    monkeypatch.setattr(service.challenger, "score", note)
+    monkeypatch.setattr(shadows, "_GATHER_SECONDS", 0.2)
+    for _ in range(70):
+        await service.answer(["good"])
+    await service.settle()
+    assert sizes == [1, 32, 32, 5]
 
 
 async def test_a_full_worker_leaves_out_its_shadows(tmp_path, monkeypatch):
