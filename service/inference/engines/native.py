@@ -16,7 +16,7 @@ from valence.service.inference.engines.kernel import extension
 from valence.service.pacing import background
 
 # 32,768 words of two directions of 128 units in 16 bits, or half as many in 32 bits. One or two of
-# a hundred words of English texts are rarer. Their gates take 3 to 7 % more of the engine's time.
+# a hundred words of English texts are rarer. Their gates take 3 to 6 % more of the engine's time.
 MOST_TABLE_BYTES = 64 * 2**20
 
 

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from valence.service.machine.cores import parse_processes
-
 from tests.trials.bench.measure import say
 from tests.trials.chaos import (
     fuzz,
@@ -32,10 +30,11 @@ from tests.trials.chaos import (
     worst,
 )
 from tests.trials.chaos.finding import Finding, markdown, publish
+from tests.trials.chaos.served import count_workers
 
 PAGE = Path("docs/measured/faults.md")
 # A worker keeps the lines of some 4,000 requests until the log takes them.
-_LOGGED = 8_000 * parse_processes(os.environ.get("VALENCE_WORKERS", "1"))
+_LOGGED = 8_000 * count_workers()
 PARTS: dict[str, Callable[[float], Iterator[Finding]]] = {
     "overload": lambda share: overload.run(seconds=60 * share),
     "restarts": lambda share: restarts.run(times=max(2, int(20 * share))),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from valence.service.machine.cores import parse_processes
 
 from tests.trials.bench.processes import Server, free_port, server_cpu
 
@@ -45,6 +46,11 @@ def serve(
             cpus={server_cpu()} if pinned else None,
         ) as server:
             yield server
+
+
+def count_workers() -> int:
+    """Return how many workers a server of this trial has, by the variable that it inherits."""
+    return parse_processes(os.environ.get("VALENCE_WORKERS", "1"))
 
 
 def ask(port: int, path: str, content: object = None, *, timeout: float = 30.0) -> Any:

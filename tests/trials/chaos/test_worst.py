@@ -45,5 +45,8 @@ def test_requests_are_within_the_limits_on_bodies():
     assert len({case.name for case in EVERY}) == len(EVERY)
 
 
-def test_the_limit_is_that_of_the_shipped_deployment():
+def test_each_worker_has_the_limit_of_the_shipped_deployment(monkeypatch):
+    monkeypatch.setenv("VALENCE_WORKERS", "1")
     assert worst.read_memory_limit() == 552 * 2**20
+    monkeypatch.setenv("VALENCE_WORKERS", "3")
+    assert worst.read_memory_limit() == 3 * 552 * 2**20

@@ -29,7 +29,7 @@ from tests.trials.chaos import memory_group
 from tests.trials.chaos.case import Case
 from tests.trials.chaos.finding import Finding
 from tests.trials.chaos.memory_group import MemoryGroup
-from tests.trials.chaos.served import ask, serve
+from tests.trials.chaos.served import ask, count_workers, serve
 from tests.trials.chaos.worst_requests import list_cases
 
 _DEPLOYMENT = Path("deploy/base/release/deployment.yaml")
@@ -151,12 +151,15 @@ def _try_all(server: Server, cases: Sequence[Case], *, limit: int) -> Iterator[A
 
 
 def read_memory_limit() -> int:
-    """The bytes of memory that the deployment as shipped may use, without what must be to spare."""
+    """The bytes of memory that the deployment as shipped may use, without what must be to spare.
+
+    The shipped one has one worker; each of several may use as much.
+    """
     (container,) = yaml.safe_load(_DEPLOYMENT.read_text("utf-8"))["spec"]["template"]["spec"][
         "containers"
     ]
     limit: str = container["resources"]["limits"]["memory"]
-    return int(int(limit.removesuffix("Mi")) * 2**20 * _SHARE_OF_LIMIT)
+    return int(int(limit.removesuffix("Mi")) * 2**20 * _SHARE_OF_LIMIT) * count_workers()
 
 
 def attempt(server: Server, case: Case) -> Attempt:

@@ -185,9 +185,9 @@ double spin_tiles(size_t rounds) {
 const Path kAmxBf16 = {"amx-bf16", Simd::lanes, 2, 32, Format::bf16, 16, kRows,
                        {step_tiles<Lstm>, step_tiles<Gru>, step_tiles<Rnn>},
                        {product_tiles<4>, product_tiles<3>, product_tiles<1>},
-                       {product_all<Simd, Simd::FoldDot, 4>, product_all<Simd, Simd::FoldDot, 3>,
-                        product_all<Simd, Simd::FoldDot, 1>},
-                       {tile_rows<Simd, 4>(), tile_rows<Simd, 3>(), tile_rows<Simd, 1>()},
+                       {product_all<Simd, InOrder<Simd::FoldDot>, 4>,
+                        product_all<Simd, InOrder<Simd::FoldDot>, 3>,
+                        product_all<Simd, InOrder<Simd::FoldDot>, 1>},
                        attend_all<Simd>, dot_all<Simd>, spin_tiles};
 
 }  // namespace valence

@@ -87,8 +87,8 @@ struct Path {
   size_t spare_rows;             // rows of state are allocated in multiples of this
   void (*step[kCells])(const Step&);
   void (*product[kCells])(const Product&);  // input and weights in the path's format
-  void (*fold[kCells])(const Product&);     // input and weights fp32, pair and tile 1
-  size_t fold_rows[kCells];      // rows of a tile of `fold`: rows of whole tiles are summed alike
+  void (*fold[kCells])(const Product&);     // input and weights fp32, pair and tile 1; a row has
+                                            // the same sums beside whatever other rows
   void (*attend)(const Attention&);
   float (*dot)(const float* a, const float* b, size_t count);  // count: a multiple of lanes
   double (*spin)(size_t rounds);            // multiply-adds on registers alone; returns the number

@@ -192,8 +192,7 @@ void Network::fold(Layer& layer, bool spare) const {
   for (std::thread& other : others) other.join();
 }
 
-// Collects the words of a chunk that the table leaves out, each once, with their embeddings. Rows
-// without a word fill the last tile, so that a word has the same gates in whatever company.
+// Collects the words of a chunk that the table leaves out, each once, with their embeddings.
 void Network::gather(const Document* documents, size_t count, Scratch& scratch) const {
   std::vector<int32_t>& rare = scratch.rare;
   rare.clear();
@@ -205,11 +204,9 @@ void Network::gather(const Document* documents, size_t count, Scratch& scratch) 
   if (rare.empty()) return;
   std::sort(rare.begin(), rare.end());
   rare.erase(std::unique(rare.begin(), rare.end()), rare.end());
-  const size_t rows = round_up(rare.size(), path_.fold_rows[static_cast<int>(cell_)]);
-  float* row = scratch.embedded.reserve(rows * embedding_size_);
+  float* row = scratch.embedded.reserve(rare.size() * embedding_size_);
   for (const int32_t word : rare)
     row = std::copy_n(embedding_ + word * embedding_size_, embedding_size_, row);
-  std::fill(row, scratch.embedded.data() + rows * embedding_size_, 0.0f);
 }
 
 // The gates of a word in the first layer, from its table or from those of rare words.
@@ -261,7 +258,7 @@ void Network::run(const Document* documents, size_t count, float* pooled, Scratc
   const size_t tokens = slots.starts.back() + documents[count - 1].length;
   const size_t last = layers_.size() / directions_ - 1;
   gather(documents, count, scratch);
-  const size_t rare = round_up(scratch.rare.size(), path_.fold_rows[static_cast<int>(cell_)]);
+  const size_t rare = scratch.rare.size();
   for (size_t layer = 0; layer <= last; ++layer) {
     const bool keep = layer < last || pool_ == kPoolNone;
     if (keep)

@@ -93,6 +93,12 @@ constexpr int tile_rows() {
   return S::accumulators / C < 12 ? S::accumulators / C : 12;
 }
 
+// One sum for each output, in the order of the inputs, however many rows are multiplied together.
+template <class D>
+struct InOrder : D {
+  static constexpr int chains = 1;
+};
+
 // acc[r][c] += sum over k of input[r][k] * weights[k][c]
 template <class D, int R, int C>
 VALENCE_INLINE void accumulate(typename D::Sum (&acc)[R][C], const typename D::State* input,
@@ -281,6 +287,16 @@ VALENCE_INLINE void product_rows(const Product& product, size_t block, size_t ro
                                    ((row + r) * product.blocks + block) * C * S::lanes, acc[r]);
 }
 
+template <class S, class D, int C, int R>
+void product_rest(const Product& product, size_t block, size_t row, size_t rows) {
+  if constexpr (R > 0) {
+    if (rows == R)
+      product_rows<S, D, C, R>(product, block, row);
+    else
+      product_rest<S, D, C, R - 1>(product, block, row, rows);
+  }
+}
+
 // Rows are processed in panels that stay in the second-level cache while all blocks use them.
 template <class S, class D, int C>
 void product_all(const Product& product) {
@@ -291,7 +307,7 @@ void product_all(const Product& product) {
     for (size_t block = 0; block < product.blocks; ++block) {
       size_t row = first;
       for (; row + R <= end; row += R) product_rows<S, D, C, R>(product, block, row);
-      for (; row < end; ++row) product_rows<S, D, C, 1>(product, block, row);
+      product_rest<S, D, C, R - 1>(product, block, row, end - row);
     }
   }
 }
@@ -359,8 +375,8 @@ double spin_all(size_t rounds) {
 #define VALENCE_KERNELS(S)                                                                      \
   {step_all<S, Lstm>, step_all<S, Gru>, step_all<S, Rnn>},                                      \
   {product_all<S, S::Dot, 4>, product_all<S, S::Dot, 3>, product_all<S, S::Dot, 1>},            \
-  {product_all<S, S::FoldDot, 4>, product_all<S, S::FoldDot, 3>, product_all<S, S::FoldDot, 1>},\
-  {tile_rows<S, 4>(), tile_rows<S, 3>(), tile_rows<S, 1>()},                                    \
+  {product_all<S, InOrder<S::FoldDot>, 4>, product_all<S, InOrder<S::FoldDot>, 3>,              \
+   product_all<S, InOrder<S::FoldDot>, 1>},                                                     \
   attend_all<S>, dot_all<S>, spin_all<S>
 // clang-format on
 
