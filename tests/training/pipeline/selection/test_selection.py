@@ -74,6 +74,7 @@ def test_the_choice_is_trained_and_explains_itself(
     assert [line.partition(":")[0] for line in chosen.chosen[1:]] == [
         "linear",
         "linear with static embeddings",
+        "linear, without characters",
         "linear, strength 100",
         "linear with static embeddings, strength 100",
         "linear, strength 100, character weight 2",
@@ -127,6 +128,19 @@ def test_unlabelled_texts_have_a_teacher(
     # without a teacher, nothing reads them
     assert judge_recipe(leader, [answers]).configuration.unlabelled is None
     assert [one.name for one in recipes.list_further_recipes(leader, "fast", texts=400)] == []
+
+
+def test_letters_that_mislead_can_be_left_out(configured: Callable[..., Configuration]) -> None:
+    """Names and codes that are written alike have nothing in common."""
+    listed = {
+        one.name: one for one in recipes.list_linear_recipes(configured(), "balanced", texts=400)
+    }
+    ngrams = listed["linear, without characters"].configuration.ngrams
+    assert ngrams is not None
+    assert (ngrams.alone, ngrams.characters, ngrams.vectors) == (True, False, ())
+    assert [name for name in listed if "without characters" in name] == [recipes.WORDS]
+    many = recipes.list_linear_recipes(configured(), "balanced", texts=recipes.FEW_TEXTS)
+    assert [one.name for one in many] == [recipes.LINEAR, recipes.VECTORS]
 
 
 def test_without_an_encoder_the_other_recipes_are_tried(
