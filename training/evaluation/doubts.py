@@ -71,7 +71,7 @@ def doubt_calibration(
     if temperature != 1.0 or calibration.can_sharpen(logits, truth):
         return None
     return (
-        "the probabilities are not made surer than the network gives them: that takes "
+        "the probabilities are not made surer than the model gives them: that takes "
         f"{calibration.MIN_TEXTS} dev texts, {calibration.MIN_ERRORS} of them labelled wrong, and "
         f"these are {len(truth):,}, {calibration.count_errors(logits, truth):,} of them wrong"
     )

@@ -38,18 +38,19 @@ class Proposals:
     shares: Vectors
 
     def draw(self, count: int) -> NDArray[np.int64]:
-        """The rows of so many texts to confirm: a random sample with texts of every label.
+        """The rows of so many texts to confirm: a random sample, each label with its share of it.
 
-        The confirmed texts judge the model, so near and far texts of a label are drawn alike.
+        The confirmed texts judge the model, so near and far texts of a label are drawn alike, and
+        no label has more of the sample than of the texts.
         """
         proposed = self.shares.argmax(axis=1)
-        order = np.random.default_rng(0).permutation(len(self.texts))
-        places = np.empty(len(order), dtype=np.int64)
+        random = np.random.default_rng(0)
+        order = random.permutation(len(self.texts))
+        places = np.empty(len(order))
         for label in np.unique(proposed):
             own = order[proposed[order] == label]
-            # a label's texts lie evenly over the whole sample
-            places[own] = np.round((np.arange(len(own)) + 0.5) * len(order) / len(own))
-            places[own[0]] = -1  # one of each label comes first
+            # a label's texts lie evenly over the whole sample, from a place that no label prefers
+            places[own] = (np.arange(len(own)) + random.random()) * len(order) / len(own)
         return order[np.argsort(places[order], kind="stable")][:count]
 
     def choose_certain(self, excluded: Sequence[str]) -> NDArray[np.int64]:

@@ -29,6 +29,18 @@ def test_texts_to_confirm_have_every_label_and_are_like_the_others() -> None:
     assert abs(certain[rows].mean() - certain.mean()) < 0.05
 
 
+def test_rare_labels_have_no_more_than_their_share() -> None:
+    """Their proposals are often wrong, and the confirmed texts would judge the model by them."""
+    sizes = [5] * 20 + [45] * 20
+    shares = np.repeat(np.eye(40), sizes, axis=0)
+    labels = tuple(f"label {number}" for number in range(40))
+    texts = tuple(f"text {number}" for number in range(1_000))
+    rows = Proposals(texts, labels, shares).draw(50)
+    assert len(set(rows.tolist())) == 50
+    rare = int((shares[rows].argmax(axis=1) < 20).sum())
+    assert 1 <= rare <= 9  # a tenth of the texts
+
+
 def test_no_more_texts_are_drawn_than_there_are() -> None:
     assert sorted(make_proposals(30).draw(100).tolist()) == list(range(30))
 

@@ -39,7 +39,7 @@ from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
 
 from tests.trials.bench.measure import say
-from tests.trials.own_data.peers import PEERS, Answers, answer
+from tests.trials.own_data.peers import PEERS, Answers, Given, answer, list_missing_packages
 
 PAGE = Path(__file__).parents[3] / "docs" / "measured" / "own-data.md"
 _START, _END = "<!-- measured -->\n", "<!-- end -->"
@@ -48,7 +48,7 @@ _FIGURES = ("accuracy", "macro_f1", "ece", "seconds", "speed")
 Record = dict[str, Any]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what was not measured before, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
@@ -56,16 +56,25 @@ def main() -> None:
     parser.add_argument("--labels", action="append", type=int, default=[])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quality", action="append", default=[], help="or the name of a recipe")
+    parser.add_argument(
+        "--peer", action="append", choices=PEERS, help="no other, and none of ours but --quality"
+    )
     parser.add_argument("--minutes", type=float, help="of the choice among recipes")
     parser.add_argument("--workspace", type=Path, default=Path(".valence/own-data"))
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     os.environ["BENTOML_HOME"] = str((asked.workspace / "bentoml").resolve())
     tasks = asked.task or ["trec6", "banking77", "tweeteval_sentiment", "sst2"]
     records = asked.workspace / "records"
+    missing = list_missing_packages()
+    for name, package in missing.items():
+        say(f"{name} is left out: install the package {package} to measure it")
+    peers = [name for name in asked.peer or PEERS if name not in missing]
+    qualities = asked.quality or ([] if asked.peer else ["balanced"])
+    ours = [f"valence, {one}{name_budget(asked.minutes)}" for one in qualities]
     for seed, task, count in product(range(asked.seeds), tasks, asked.labels or [64, 200, 1_000]):
         run = Run(Workspace(asked.workspace), Reporter(quiet=True))
         train, judged = draw_texts(asked.folder, task, count, seed, run)
-        for name in (*PEERS, *(f"valence, {one}" for one in asked.quality or ["balanced"])):
+        for name in (*peers, *ours):
             path = records / f"{task}-{count}-{seed}-{name.replace(' ', '_')}.json"
             if path.is_file():
                 continue
@@ -75,6 +84,11 @@ def main() -> None:
                 write_file(path, json.dumps(record, indent=2) + "\n")
                 say(json.dumps(record))
         write_page([json.loads(path.read_text()) for path in sorted(records.glob("*.json"))])
+
+
+def name_budget(minutes: float | None) -> str:
+    """The end of a model's name that tells the time for the choice."""
+    return "" if minutes is None else f", {minutes:g} minutes"
 
 
 def draw_texts(
@@ -114,9 +128,10 @@ def measure(
     texts = [example.text for example in judged]
     chosen = ""
     if name in PEERS:
-        found = answer(name, train, texts, labels, run.workspace.corpora)
+        found = answer(name, Given(train, texts, labels, run.workspace.corpora))
     else:
-        found, chosen = train_ours(name.partition(", ")[2], train, texts, labels, run, minutes)
+        quality = name.removeprefix("valence, ").removesuffix(name_budget(minutes))
+        found, chosen = train_ours(quality, train, texts, labels, run, minutes)
     truth = np.array([labels.index(str(example.label)) for example in judged])
     scores = evaluate(found.probabilities, truth, labels=labels)
     return {

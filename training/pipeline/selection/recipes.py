@@ -20,6 +20,8 @@ QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 LINEAR = "linear"
 VECTORS = "linear with static embeddings"
+# of codes and names, whose letters say nothing
+WORDS = "linear, without characters"
 SOURCES: tuple[str, ...] = (MINILM,)
 """The vectors of words that a linear model learns from."""
 
@@ -84,7 +86,9 @@ def list_linear_recipes(base: Configuration, quality: Quality, *, texts: int) ->
     static = section.model_copy(update={"vectors": SOURCES})
     recipes.append(Recipe(VECTORS, base.model_copy(update={"ngrams": static, "words": words})))
     if texts < FEW_TEXTS:
-        recipes += [_change_ngrams(recipe, changes) for changes in _VARIANTS for recipe in recipes]
+        variants = [_change_ngrams(recipe, one) for one in _VARIANTS for recipe in recipes]
+        bare = section.model_copy(update={"characters": False})
+        recipes += [Recipe(WORDS, base.model_copy(update={"ngrams": bare})), *variants]
     return tuple(recipes)
 
 

@@ -15,7 +15,7 @@ from valence.training.corpora.archive import FetchError
 from valence.training.data.preparation import RawData, load_texts
 from valence.training.pipeline.selection.judgement import (
     Judged,
-    compare_with_linear,
+    choose_best,
     describe_choice,
     judge_recipe,
 )
@@ -49,8 +49,8 @@ def choose_configuration(
 ) -> Configuration:
     """``base`` with the settings of the best recipe of ``quality``, and the reasons in ``chosen``.
 
-    The best has the likeliest labels, among the recipes whose macro-F1 is not clearly below that of
-    the linear recipe. After ``minutes`` no further trial begins, and a network in training is given
+    The best has the likeliest labels, among the recipes whose macro-F1 is not below that of the
+    linear recipe. After ``minutes`` no further trial begins, and a network in training is given
     up. The linear recipe always has an answer. Test texts are not used.
     """
     seeds.repeat_exactly(run.device)
@@ -71,11 +71,7 @@ def choose_configuration(
     trials.try_recipes(list_further_recipes(leader.recipe, quality, texts=texts))
     judged = trials.judge()
     remove_checkpoints(base, run)
-    linear = next(one for one in judged if one.recipe.name == LINEAR)
-    best = min(
-        (one for one in judged if compare_with_linear(linear, one).high >= 0),
-        key=lambda one: one.loss,
-    )
+    best = choose_best(judged)
     lines = (*describe_choice(best, judged), *trials.given_up)
     for line in lines:
         run.reporter.say(line)

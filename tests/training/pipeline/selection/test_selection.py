@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -19,12 +20,14 @@ from valence.training.data.split import split_by_hash
 from valence.training.distillation import pairs
 from valence.training.embeddings import sentence_encoder
 from valence.training.pipeline.selection import recipes, selection, trials
-from valence.training.pipeline.selection.judgement import judge_recipe
+from valence.training.pipeline.selection.judgement import Judged, choose_best, judge_recipe
+from valence.training.pipeline.selection.recipes import Recipe
 from valence.training.pipeline.selection.trials import FOLDS, split_folds
 from valence.training.registry import store
 from valence.training.runtime.progress import Reporter
 from valence.training.runtime.run import Run
 from valence.training.runtime.workspace import Workspace
+from valence.training.trainer.model_sum import ModelSum
 
 from tests.training.conftest import toy_examples
 
@@ -74,6 +77,7 @@ def test_the_choice_is_trained_and_explains_itself(
     assert [line.partition(":")[0] for line in chosen.chosen[1:]] == [
         "linear",
         "linear with static embeddings",
+        "linear, without characters",
         "linear, strength 100",
         "linear with static embeddings, strength 100",
         "linear, strength 100, character weight 2",
@@ -127,6 +131,38 @@ def test_unlabelled_texts_have_a_teacher(
     # without a teacher, nothing reads them
     assert judge_recipe(leader, [answers]).configuration.unlabelled is None
     assert [one.name for one in recipes.list_further_recipes(leader, "fast", texts=400)] == []
+
+
+def test_what_is_below_the_linear_model_is_not_chosen(
+    configured: Callable[..., Configuration],
+) -> None:
+    """The likelihoods of few texts say little: here the likeliest names more labels wrong."""
+    truth = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    listed = recipes.list_linear_recipes(configured(), "balanced", texts=400)
+
+    def judge(recipe: Recipe, wrong: int, loss: float) -> Judged:
+        named = np.where(np.arange(8) < wrong, 1 - truth, truth)
+        logits = np.eye(2, dtype=np.float32)[named]
+        answers = trials.Answers(logits, None, truth, 1.0, (1.0, 0.0))
+        return Judged(recipe, answers, ModelSum(0.0, 1.0, 1.0, loss), logits, loss)
+
+    linear, equal = judge(listed[0], 2, 0.6), judge(listed[1], 2, 0.5)
+    worse = judge(listed[2], 3, 0.4)
+    assert choose_best([linear, worse]) is linear
+    assert choose_best([linear, equal, worse]) is equal
+
+
+def test_letters_that_mislead_can_be_left_out(configured: Callable[..., Configuration]) -> None:
+    """Names and codes that are written alike have nothing in common."""
+    listed = {
+        one.name: one for one in recipes.list_linear_recipes(configured(), "balanced", texts=400)
+    }
+    ngrams = listed["linear, without characters"].configuration.ngrams
+    assert ngrams is not None
+    assert (ngrams.alone, ngrams.characters, ngrams.vectors) == (True, False, ())
+    assert [name for name in listed if "without characters" in name] == [recipes.WORDS]
+    many = recipes.list_linear_recipes(configured(), "balanced", texts=recipes.FEW_TEXTS)
+    assert [one.name for one in many] == [recipes.LINEAR, recipes.VECTORS]
 
 
 def test_without_an_encoder_the_other_recipes_are_tried(
