@@ -107,53 +107,49 @@ def classify(url: str, seconds: float) -> Any:
             time.sleep(0.1)
 
 
+def ask_first(user: Newcomer, wheel: Path, model: Path) -> Iterator[tuple[str, str]]:
+    """A first answer of a finished model."""
+    user.install(wheel)
+    yield "install", ""
+    yield "first answer", user.call("bin/python", "-c", FIRST, model)
+
+
+def label_column(user: Newcomer, wheel: Path, model: Path) -> Iterator[tuple[str, str]]:
+    """A column of pandas with 1,000 texts."""
+    user.install(wheel, "pandas")
+    yield "install", ""
+    yield "a column of 1,000 texts", user.call("bin/python", "-c", COLUMN, model)
+
+
+def serve_own(user: Newcomer, wheel: Path, _model: Path) -> Iterator[tuple[str, str]]:
+    """A model of one's own, of 1,200 reviews, that answers over HTTP."""
+    user.install(f"{wheel}[train]")
+    yield "install", ""
+    write_reviews(user.folder / "reviews.csv", 1_200)
+    user.call("bin/valence", *TRAIN)
+    yield "train", ""
+    with user.serve("reviews") as url:
+        yield "own model served", classify(url, 120)["results"][0]["label"]
+
+
+AIMS = {"first": ask_first, "column": label_column, "own": serve_own}
+
+
 def main() -> None:
-    """Print the seconds of each step."""
+    """Print the seconds from nothing to each step."""
     parser = argparse.ArgumentParser(prog="python -m tests.trials.newcomer", description=__doc__)
     parser.add_argument("wheel", type=Path, help="built by `make wheel`")
     parser.add_argument("model", type=Path, help="folder of a trained model")
     parser.add_argument("--python", default=sys.executable, help="of the wheel's version")
+    parser.add_argument("--only", nargs="*", choices=AIMS, default=list(AIMS))
     arguments = parser.parse_args()
-    wheel, model = arguments.wheel.resolve(), arguments.model.resolve()
     with tempfile.TemporaryDirectory(prefix="valence-newcomer-") as scratch:
-        base = Path(scratch)
-
-        started = time.monotonic()
-        user = Newcomer(base / "first", arguments.python)
-        user.install(wheel)
-        installed = time.monotonic()
-        label = user.call("bin/python", "-c", FIRST, model)
-        ended = time.monotonic()
-        say(
-            f"first answer ({label}): {ended - started:.1f} s, "
-            f"{installed - started:.1f} of them to install"
-        )
-
-        started = time.monotonic()
-        user = Newcomer(base / "column", arguments.python)
-        user.install(wheel, "pandas")
-        installed = time.monotonic()
-        labels = user.call("bin/python", "-c", COLUMN, model)
-        ended = time.monotonic()
-        say(
-            f"a column of 1,000 texts ({labels}): {ended - started:.1f} s, "
-            f"{installed - started:.1f} of them to install"
-        )
-
-        started = time.monotonic()
-        user = Newcomer(base / "own", arguments.python)
-        user.install(f"{wheel}[train]")
-        write_reviews(user.folder / "reviews.csv", 1_200)
-        installed = time.monotonic()
-        user.call("bin/valence", *TRAIN)
-        trained = time.monotonic()
-        with user.serve("reviews") as url:
-            answer = classify(url, 120)
-            ended = time.monotonic()
-        say(
-            f"own model served ({answer['label']}): {ended - started:.1f} s, "
-            f"{installed - started:.1f} of them to install, {trained - installed:.1f} to train"
-        )
+        for aim in arguments.only:
+            started = time.monotonic()
+            user = Newcomer(Path(scratch) / aim, arguments.python)
+            steps = AIMS[aim](user, arguments.wheel.resolve(), arguments.model.resolve())
+            for step, answer in steps:
+                say(f"{aim}: {step} after {time.monotonic() - started:.1f} s {answer}")
 
 
 if __name__ == "__main__":
