@@ -397,6 +397,9 @@ def test_the_documentation_is_rendered(page, server):
     assert page.evaluate("getComputedStyle(document.querySelector('.swagger-ui')).filter") == (
         "invert(0.88) hue-rotate(180deg)" if scheme else "none"
     )
+    # a band of its own colour lies across the page in dark mode
+    band = "getComputedStyle(document.querySelector('.scheme-container')).backgroundColor"
+    assert page.evaluate(band) == ("rgba(0, 0, 0, 0)" if scheme else "rgb(255, 255, 255)")
     require_narrow(page)
 
 

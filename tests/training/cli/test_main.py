@@ -225,26 +225,32 @@ def test_evaluating_a_file_writes_a_report_and_the_mistakes(
 @pytest.mark.usefixtures("stored")
 def test_texts_come_from_arguments_or_standard_input() -> None:
     texts = ["The film was great again.", "The film was awful again."]
-    from_arguments = run("predict", "toy", "--engine", "reference", *texts)
-    from_input = run("predict", "toy", "--engine", "reference", text="\n".join(texts) + "\n")
+    options = ("--engine", "reference", "--json")
+    from_arguments = run("predict", "toy", *options, *texts)
+    from_input = run("predict", "toy", *options, text="\n".join(texts) + "\n")
     assert from_arguments.stdout == from_input.stdout
     answers = [json.loads(line) for line in from_input.stdout.splitlines()]
     assert [answer["label"] for answer in answers] == ["positive", "negative"]
+    lines = run("predict", "toy", *options[:2], *texts, "").stdout.splitlines()
+    assert [line.split("\t") for line in lines] == [
+        *([answer["label"], f"{answer['scores'][0]['score']:.4f}"] for answer in answers),
+        ["uncertain", "empty"],
+    ]
 
 
 @pytest.mark.usefixtures("stored")
 def test_invalid_utf_8_in_the_input_is_replaced() -> None:
     text = b"The film was great \xe9\xff again.\nThe film was awful \xf0\x9f\x98\x80.\n"
-    found = run("predict", "toy", "--engine", "reference", text=text).stdout.splitlines()
-    answers = [json.loads(line) for line in found]
+    found = run("predict", "toy", "--engine", "reference", "--json", text=text)
+    answers = [json.loads(line) for line in found.stdout.splitlines()]
     assert [answer["label"] for answer in answers] == ["positive", "negative"]
     assert answers[1]["usage"]["characters"] == 21
 
 
 @pytest.mark.usefixtures("stored")
 def test_an_empty_line_has_an_answer_and_empty_input_has_none() -> None:
-    found = run("predict", "toy", "--engine", "reference", text="\n").stdout.splitlines()
-    assert [json.loads(line)["usage"]["tokens"] for line in found] == [0]
+    found = run("predict", "toy", "--engine", "reference", "--json", text="\n")
+    assert [json.loads(line)["usage"]["tokens"] for line in found.stdout.splitlines()] == [0]
     assert run("predict", "toy", "--engine", "reference", text="").stdout == ""
 
 
