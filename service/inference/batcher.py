@@ -77,6 +77,7 @@ class Batcher(Generic[Answer]):
         self._seconds_per_token = 1e-5
         self._last_finished = 0.0
         self._idle: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.timed = False
         """Whether tickets are told the processor time of their documents."""
 
@@ -119,7 +120,7 @@ class Batcher(Generic[Answer]):
         else:
             self._admission.require_room(len(documents), tokens, within_seconds=within_seconds)
         ticket: Ticket[OtherAnswer] = Ticket(
-            documents, costs, tokens, work, asyncio.get_running_loop().create_future()
+            documents, costs, tokens, work, self._find_loop().create_future()
         )
         if not documents:
             ticket.future.set_result([])
@@ -154,6 +155,12 @@ class Batcher(Generic[Answer]):
         self._metrics.set_queue(
             items=queue.items, tokens=queue.tokens, age_seconds=queue.oldest_seconds()
         )
+
+    def _find_loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop, which is asked for once: it costs a system call (Python 3.11)."""
+        if self._loop is None or not self._loop.is_running():
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def _schedule(self) -> None:
         """Start a batch once this turn's requests have arrived, unless the engine is busy."""

@@ -479,3 +479,28 @@ async def test_a_batch_as_long_as_a_long_turn_leaves_the_loop_free() -> None:
     most = batching.MAX_INLINE_SECONDS / 2e-4
     assert max(tokens for _, tokens in batches) > 1.2 * most
     assert not [tokens for inline, tokens in batches if inline and tokens > 1.2 * most]
+
+
+def test_a_batcher_serves_one_loop_after_another() -> None:
+    batcher = make()
+
+    async def run() -> list[int]:
+        return await batcher.submit(documents([1, 2], [3])).future
+
+    # the first loop is closed when the second one starts
+    assert [asyncio.run(run()), asyncio.run(run())] == [[3, 3], [3, 3]]
+
+
+async def test_requests_ask_for_the_running_loop_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[None] = []
+    find = asyncio.get_running_loop
+
+    def count() -> asyncio.AbstractEventLoop:
+        asked.append(None)
+        return find()
+
+    batcher = make()
+    monkeypatch.setattr(asyncio, "get_running_loop", count)
+    tickets = [batcher.submit(documents([1])) for _ in range(3)]
+    assert len(asked) == 1
+    await asyncio.gather(*(ticket.future for ticket in tickets))
