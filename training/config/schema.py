@@ -516,6 +516,13 @@ class Counterfactuals(_Section):
         description="Clauses of training texts with a negation far before them, as a share of the "
         "training texts.",
     )
+    results: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Sentences of business news about figures that rise or fall, as a share of the "
+        "training texts.",
+    )
     seed: int = Field(default=0, ge=0, description="Seed of the copies.")
 
 
