@@ -10,6 +10,7 @@ the text is.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -27,9 +28,9 @@ _END = re.compile(r"\.{1,}|\u2026|[!?\u203c\u203d\u2047-\u2049]+|[\u3002\uff01\u
 
 
 class SentenceReader:
-    """Cuts word ids into sentences, and merges logits, for a model whose manifest has ``sentences``.
+    """Cuts word ids into sentences, and merges their logits; the manifest has ``sentences``.
 
-    ``longer_than`` is the number of tokens from which on, exclusive, a text is cut.
+    A text of more than ``longer_than`` tokens is cut.
     """
 
     def __init__(self, manifest: Manifest, vocabulary: Vocabulary) -> None:
@@ -55,10 +56,10 @@ class SentenceReader:
         if len(ids) - borders[-1] >= _MIN_TOKENS or len(borders) == 1:
             borders.append(len(ids))
         borders[-1] = len(ids)  # the last sentence takes a short rest
-        return [ids[start:end] for start, end in zip(borders, borders[1:], strict=False)]
+        return [ids[start:end] for start, end in itertools.pairwise(borders)]
 
     def weigh(self, logits: Logits) -> NDArray[np.float64]:
-        """The weights ``(sentences,)`` of sentences of ``logits`` ``(sentences, labels)``; sum 1."""
+        """The weights ``(sentences,)`` of ``logits`` ``(sentences, labels)``; they sum to 1."""
         weights = np.square(self._read(logits) @ self._polarity) + _LEAST_WEIGHT
         whole: NDArray[np.float64] = weights / weights.sum()
         return whole
@@ -66,10 +67,13 @@ class SentenceReader:
     def merge(self, logits: Logits) -> Logits:
         """The logits ``(labels,)`` of a text of sentences of ``logits`` ``(sentences, labels)``."""
         if len(logits) == 1:
-            return logits[0]
+            only: Logits = logits[0]
+            return only
         mean = self.weigh(logits) @ self._read(logits)
         logarithms = np.log(np.maximum(mean, _LEAST_PROBABILITY))
-        return (self._manifest.temperature * self._sharpness * logarithms).astype(np.float32)
+        scale = self._manifest.temperature * self._sharpness
+        merged: Logits = (scale * logarithms).astype(np.float32)
+        return merged
 
     def _read(self, logits: Logits) -> NDArray[np.float64]:
         return read_probabilities(logits, self._manifest)

@@ -62,7 +62,13 @@ _ASIDES = (
 )
 _DEEDS = (
     *("came with us", "saw it", "tried it", "read the leaflet", "paid for it", "travelled with me"),
-    *("stayed until the end", "knows the area", "asked at the desk", "waited outside", "lives here"),
+    *(
+        "stayed until the end",
+        "knows the area",
+        "asked at the desk",
+        "waited outside",
+        "lives here",
+    ),
     *("came in the morning", "took part in it", "talked to them", "has been to it twice"),
 )
 _NEGATED_SHARE = 0.6

@@ -16,7 +16,15 @@ from valence.training.counterfactuals.sides import Counterfactual, Shares
 _GOOD: Shares = (0.03, 0.17, 0.8)
 _BAD: Shares = (0.8, 0.17, 0.03)
 _WELCOME = (
-    *("profit", "operating profit", "net profit", "pre-tax profit", "net sales", "sales", "revenue"),
+    *(
+        "profit",
+        "operating profit",
+        "net profit",
+        "pre-tax profit",
+        "net sales",
+        "sales",
+        "revenue",
+    ),
     *("turnover", "earnings", "net income", "earnings per share", "orders", "the order book"),
     *("demand", "cash flow", "the operating margin", "exports", "market share", "output", "EBITDA"),
     *("like-for-like sales", "the dividend", "passenger traffic"),

@@ -126,8 +126,8 @@ def split_counterfactuals(
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """The counterfactuals that a teacher learns from and is asked about, and the others.
 
-    The others are those made by rules alone, those with emoji, which a sentence encoder does not read, and all of
-    them if the teacher has no weight in their targets.
+    The others are those made by rules alone, those with emoji, which a sentence encoder does not
+    read, and all of them if the teacher has no weight in their targets.
     """
     weighted = settings is not None and settings.counterfactuals > 0.0
     asked = [

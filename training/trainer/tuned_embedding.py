@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class TunedEmbedding(nn.Embedding):
-    """``embedding`` with the first ``words`` rows as its parameter; the other rows stay as they are.
+    """``embedding`` with its first ``words`` rows as parameter; the other rows stay as they are.
 
     ``weight`` is ``(words, columns)``, so that the optimizer, its gradients and a checkpoint have
     the size of the tuned rows. Raises ``ValueError`` unless ``words`` is at least 1 and less than
@@ -33,6 +33,5 @@ class TunedEmbedding(nn.Embedding):
 
     def join(self) -> nn.Embedding:
         """All rows as one embedding."""
-        return nn.Embedding.from_pretrained(
-            torch.cat([self.weight.detach(), self.fixed]), freeze=False
-        )
+        rows = torch.cat([self.weight.detach(), self.fixed])
+        return nn.Embedding(len(rows), rows.shape[1], _weight=rows)

@@ -13,7 +13,7 @@ from valence.service.inference.explain.interface import Attributor
 
 
 class SentenceAttributor:
-    """The contributions of ``network``; those of a long text are the weighted ones of its sentences.
+    """The contributions of ``network``; those of a long text are of its sentences, weighted.
 
     The weights are those that the sentences have in the answer of ``engine``. So the logit is the
     weighted mean of the logits of the sentences, and the baseline that of their baselines.

@@ -46,9 +46,7 @@ def test_a_long_document_is_the_mean_of_its_sentences(
     short = SENTENCES[0]
     assert engine.name == whole.name
     found = engine.logits([short, LONG, LONG[:0]])
-    expected = SentenceReader(artifact.manifest, artifact.vocabulary).merge(
-        whole.logits(SENTENCES)
-    )
+    expected = SentenceReader(artifact.manifest, artifact.vocabulary).merge(whole.logits(SENTENCES))
     np.testing.assert_allclose(found[1], expected, atol=2e-2 if name == "native" else 1e-5)
     np.testing.assert_allclose(found[::2], whole.logits([short, LONG[:0]]), atol=1e-5)
     assert not np.allclose(found[1], whole.logits([LONG])[0], atol=0.05)
