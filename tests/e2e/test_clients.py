@@ -26,7 +26,7 @@ def native(server) -> list[dict[str, float]]:
 
 def test_served_scores_equal_those_of_training(bento, native):
     done = subprocess.run(
-        [sys.executable, "-m", "valence.training", "predict", "sentiment:1", *TEXTS],
+        [sys.executable, "-m", "valence.training", "predict", "sentiment:1", "--json", *TEXTS],
         env={**os.environ, "BENTOML_HOME": str(bento.parent / "home"), "OMP_NUM_THREADS": "1"},
         check=True,
         capture_output=True,
