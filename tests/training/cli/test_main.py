@@ -225,10 +225,8 @@ def test_evaluating_a_file_writes_a_report_and_the_mistakes(
 @pytest.mark.usefixtures("stored")
 def test_texts_come_from_arguments_or_standard_input() -> None:
     texts = ["The film was great again.", "The film was awful again."]
-    from_arguments = run("predict", "toy", "--engine", "reference", "--json", *texts)
-    from_input = run(
-        "predict", "toy", "--engine", "reference", "--json", text="\n".join(texts) + "\n"
-    )
+    from_arguments = run("predict", "toy", "--engine", "reference", *texts)
+    from_input = run("predict", "toy", "--engine", "reference", text="\n".join(texts) + "\n")
     assert from_arguments.stdout == from_input.stdout
     answers = [json.loads(line) for line in from_input.stdout.splitlines()]
     assert [answer["label"] for answer in answers] == ["positive", "negative"]
@@ -237,7 +235,7 @@ def test_texts_come_from_arguments_or_standard_input() -> None:
 @pytest.mark.usefixtures("stored")
 def test_invalid_utf_8_in_the_input_is_replaced() -> None:
     text = b"The film was great \xe9\xff again.\nThe film was awful \xf0\x9f\x98\x80.\n"
-    found = run("predict", "toy", "--engine", "reference", "--json", text=text).stdout.splitlines()
+    found = run("predict", "toy", "--engine", "reference", text=text).stdout.splitlines()
     answers = [json.loads(line) for line in found]
     assert [answer["label"] for answer in answers] == ["positive", "negative"]
     assert answers[1]["usage"]["characters"] == 21
@@ -245,21 +243,9 @@ def test_invalid_utf_8_in_the_input_is_replaced() -> None:
 
 @pytest.mark.usefixtures("stored")
 def test_an_empty_line_has_an_answer_and_empty_input_has_none() -> None:
-    found = run("predict", "toy", "--engine", "reference", "--json", text="\n").stdout.splitlines()
+    found = run("predict", "toy", "--engine", "reference", text="\n").stdout.splitlines()
     assert [json.loads(line)["usage"]["tokens"] for line in found] == [0]
-    assert run("predict", "toy", "--engine", "reference", "--json", text="").stdout == ""
-
-
-@pytest.mark.usefixtures("stored")
-def test_an_answer_is_a_line_for_people() -> None:
-    texts = ["The film was great again.", "The film\n\twas awful again."]
-    found = run("predict", "toy", "--engine", "reference", *texts).stdout.splitlines()
-    rows = [line.split("\t") for line in found]
-    assert [row[0] for row in rows] == ["positive", "negative"]
-    assert all(0.34 < float(row[1]) <= 1.0 for row in rows)
-    assert [row[2] for row in rows] == ["The film was great again.", "The film was awful again."]
-    (doubtful,) = run("predict", "toy", "--engine", "reference", text="\n").stdout.splitlines()
-    assert doubtful.startswith("uncertain (empty)\t")
+    assert run("predict", "toy", "--engine", "reference", text="").stdout == ""
 
 
 def test_fetching_reports_the_number_of_texts(workspace: Workspace) -> None:
