@@ -179,6 +179,23 @@ class Outside(_Part):
     fitted: int = Field(ge=1, description="Number of texts outside the labels that were learnt.")
 
 
+class Sentences(_Part):
+    """How the model reads long texts: each sentence alone, then the weighted mean.
+
+    See :mod:`valence.service.classifier.sentence_reading`.
+    """
+
+    longer_than: int = Field(
+        ge=1, le=MAX_TOKENS, description="Texts of more tokens are read sentence by sentence."
+    )
+    sharpness: float = Field(
+        gt=0,
+        le=10,
+        description="The exponent of the weighted mean of the probabilities. Above 1, the text is "
+        "surer than the mean of its sentences.",
+    )
+
+
 class BehaviourRecord(_Part):
     """How often the classifier passed a behaviour test (Ribeiro et al., ACL 2020)."""
 
@@ -273,6 +290,11 @@ class Manifest(_Part):
         description="How texts that belong to none of the labels are told; null for a model that "
         "does not tell them.",
     )
+    sentences: Sentences | None = Field(
+        default=None,
+        description="How long texts are read sentence by sentence; null for a model that reads "
+        "each text as a whole.",
+    )
     metrics: dict[str, JsonValue] = Field(description="Metrics by split.")
     intervals: dict[str, dict[str, tuple[float, float]]] = Field(
         default={}, description="95 % bootstrap intervals by split and metric."
@@ -297,6 +319,10 @@ class Manifest(_Part):
                 "outside describes the last logit of the architecture: give both, or neither"
             )
         check_task(self.task, self.labels, self.polarity, self.thresholds)
+        if self.sentences is not None and (self.polarity is None or self.outside is not None):
+            raise ValueError(
+                "sentences weigh by their polarity: give the labels a polarity, and no outside"
+            )
         return self
 
 

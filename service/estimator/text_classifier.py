@@ -115,7 +115,7 @@ class TextClassifier:
         self._scorer = recipe.make()
         classifier = self._scorer.classifier
         warm_up.check_answers(classifier, self._scorer.engine)
-        self._explainer = Explainer(classifier)
+        self._explainer = Explainer(classifier, self._scorer.engine)
         labels = classifier.manifest.labels
         # the place in the manifest of each class
         self._order = sorted(range(len(labels)), key=labels.__getitem__)

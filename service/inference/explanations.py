@@ -11,6 +11,7 @@ from valence.service.classifier.classifier import Classifier, Prediction
 from valence.service.errors import InvalidRequest
 from valence.service.inference import long_texts
 from valence.service.inference.batcher import Batcher
+from valence.service.inference.engines.interface import Engine
 from valence.service.inference.explain.explainer import (
     Explainer,
     Explanation,
@@ -30,10 +31,12 @@ Answer = TypeVar("Answer")
 class Explanations:
     """Explains texts for one classifier; the work waits in the queue of ``batcher``."""
 
-    def __init__(self, classifier: Classifier, batcher: Batcher[Prediction]) -> None:
+    def __init__(
+        self, classifier: Classifier, engine: Engine, batcher: Batcher[Prediction]
+    ) -> None:
         self._classifier = classifier
         self._batcher = batcher
-        self._explainer = Explainer(classifier)
+        self._explainer = Explainer(classifier, engine)
 
     async def explain(
         self,

@@ -100,7 +100,7 @@ class Scorer:
         self._batcher: Batcher[Prediction] = Batcher(
             self._predict, admission=self.admission, worker=worker, metrics=self._metrics
         )
-        self._explanations = Explanations(classifier, self._batcher)
+        self._explanations = Explanations(classifier, engine, self._batcher)
 
     def warm_up(self) -> None:
         """Run every step once and measure the engine, before the first request pays for it.

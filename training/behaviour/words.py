@@ -29,7 +29,7 @@ RATHER_BAD = (
 INTENSIFIERS = ("very", "really", "extremely", "incredibly", "exceptionally", "truly", "so")
 DOWNTONERS = ("slightly", "somewhat", "mildly", "moderately", "kind of", "sort of")
 
-HAPPY_EMOJI = ("😀", "😊", "😍", "👍", "🎉", "❤️", "😁", "🥰")
-UNHAPPY_EMOJI = ("😡", "😠", "👎", "😢", "💔", "😞", "🤮", "😤")
+HAPPY_EMOJI = ("😚", "😸", "😽", "🤟", "🎉", "💟", "😁", "😙")
+UNHAPPY_EMOJI = ("😾", "😖", "🙎", "😿", "😣", "😩", "🤮", "😤")
 HAPPY_EMOTICONS = (":)", ":-)", ":D", "=)", "<3", ";)")
 UNHAPPY_EMOTICONS = (":(", ":-(", ":'(", "=(", ":/", "</3")

@@ -168,6 +168,19 @@ class Text(_Section):
         le=MAX_TOKENS,
         description="Tokens of a text that are read, in training and in serving.",
     )
+    sentences_above: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_TOKENS,
+        description="Serving reads texts of more tokens sentence by sentence; sentences with a "
+        "feeling count most. 0: each text as a whole. For labels with a polarity.",
+    )
+    sharpness: float = Field(
+        default=2.0,
+        gt=0.0,
+        le=10.0,
+        description="The exponent of the mean of the sentences' probabilities.",
+    )
     minimum_count: int = Field(
         default=2, ge=1, description="Rarer words of the training texts are unknown words."
     )
@@ -210,6 +223,12 @@ class Words(_Section):
         default=200, ge=1, le=MAX_SIZE, description="Columns of 'in-domain'."
     )
     trainable: bool = Field(default=True, description="Tune the pre-trained columns.")
+    tuned_words: int = Field(
+        default=0,
+        ge=0,
+        description="Tune the vectors of so many of the most frequent words alone; 0 is all words. "
+        "Rarer words keep their vectors, and so stay near words that no training text has.",
+    )
     learned_size: int = Field(default=64, ge=0, le=MAX_SIZE)
     unseen: int = Field(
         default=0,
@@ -490,11 +509,19 @@ class Counterfactuals(_Section):
         description="Sentences about people of many groups, as a share of the training texts. "
         "Texts that name a person are copied with other groups too.",
     )
-    documents: float = Field(
+    distance: float = Field(
         default=0.0,
         ge=0.0,
         le=10.0,
-        description="Documents of 2 to 13 training texts, as a share of the training texts.",
+        description="Clauses of training texts with a negation far before them, as a share of the "
+        "training texts.",
+    )
+    results: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Sentences of business news about figures that rise or fall, as a share of the "
+        "training texts.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of the copies.")
 
@@ -586,6 +613,24 @@ class Configuration(_Section):
             raise ValueError(
                 "counterfactuals are for labels with a polarity; add `polarity`, or leave the "
                 "section out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_sentences(self) -> Configuration:
+        if self.text.sentences_above and (self.polarity is None or self.outside_kinds):
+            raise ValueError(
+                f"text.sentences_above = {self.text.sentences_above}: sentences weigh by their "
+                "polarity; add `polarity` and leave [outside] out, or set sentences_above = 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_tuned_words(self) -> Configuration:
+        if self.words.tuned_words and not self.words.trainable:
+            raise ValueError(
+                f"words.tuned_words = {self.words.tuned_words} and words.trainable = false: set "
+                "trainable = true, or leave tuned_words out"
             )
         return self
 

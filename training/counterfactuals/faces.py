@@ -10,14 +10,14 @@ from valence.service.classifier.tokenizer import iter_tokens, normalize
 from valence.training.counterfactuals.sides import Counterfactual, Shares
 
 _HAPPY = (
-    "🙂 😃 😄 😆 😂 🤣 😇 😋 😎 😘 😗 😙 😚 ☺️ 🤗 🤩 😌 😸 😺 😻 😹 😽 💕 💖 💗 💘 💝 💞 💓 "
-    "💟 ❣️ 🧡 💛 💚 💙 💜 👏 🙌 👌 💪 🥳 🎊 ✨ 🌟 ⭐ 🏆 🥇 💯 🌈 🌞 🌹 💐 🍾 🥂 🤟 🤝 🌸 🎁 "
+    "🙂 😃 😄 😆 😂 🤣 😇 😋 😎 😘 😗 🥰 😀 ☺️ 🤗 🤩 😌 😊 😺 😻 😹 😍 💕 💖 💗 💘 💝 💞 💓 "
+    "❤️ ❣️ 🧡 💛 💚 💙 💜 👏 🙌 👌 💪 🥳 🎊 ✨ 🌟 ⭐ 🏆 🥇 💯 🌈 🌞 🌹 💐 🍾 🥂 👍 🤝 🌸 🎁 "
     "🫶 ✅ 🎈 🕺 💃"
 )
 HAPPY = tuple(_HAPPY.split())
 _UNHAPPY = (
-    "🙁 ☹️ 😟 😕 😔 😣 😖 😫 😩 😭 😿 😾 😒 🙄 😨 😰 😥 😪 😓 🤬 👿 😧 😦 😱 🤢 🤕 🤒 💩 🖕 "
-    "😵 🤦 ❌ 🥀 🙍 🙎 🥺 😬 😑 🤧 ☠️ 🚫 😮\u200d💨 🫤 🥱 👺 🤯"
+    "🙁 ☹️ 😟 😕 😔 💔 😠 😫 😞 😭 😢 😡 😒 🙄 😨 😰 😥 😪 😓 🤬 👿 😧 😦 😱 🤢 🤕 🤒 💩 🖕 "
+    "😵 🤦 ❌ 🥀 🙍 👎 🥺 😬 😑 🤧 ☠️ 🚫 😮\u200d💨 🫤 🥱 👺 🤯"
 )
 UNHAPPY = tuple(_UNHAPPY.split())
 _REGIONS = ("CA", "SE", "KR", "BR", "ZA", "NZ", "PE", "EG", "PT", "FI", "VN", "KE", "CL", "IS")
@@ -30,7 +30,7 @@ PLAIN = (
 )
 _ALONE: dict[bool, Shares] = {True: (0.0, 0.1, 0.9), False: (0.9, 0.1, 0.0)}
 _TONES = ("", "", "\U0001f3fb", "\U0001f3fd", "\U0001f3ff")
-_WITH_TONE = frozenset("👏🙌👌💪🤟🖕🤦🙍🙎🕺💃🚶🧍")
+_WITH_TONE = frozenset("👏🙌👌💪👍🖕🤦🙍👎🕺💃🚶🧍")
 _FEELING = 0.7  # of the target, where a face follows a text
 
 

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from valence.training.config.schema import Counterfactuals
 from valence.training.corpora.example import Example
-from valence.training.counterfactuals import contrast, documents, faces, people
+from valence.training.counterfactuals import contrast, distance, faces, people, results
 from valence.training.counterfactuals.frames import find_frames
 from valence.training.counterfactuals.sides import Counterfactual, Shares, Sides
 
 CORPUS = "counterfactuals"
-DOCUMENTS = "documents"
-"""The corpus of documents, which no teacher is asked about: it has read sentences."""
+RULES = "rules"
+"""The corpus of copies that no teacher is asked about: rules know more of them than an encoder."""
 
 
 def make_counterfactuals(
@@ -31,7 +31,7 @@ def make_counterfactuals(
     made: dict[str, Example] = {}
     for corpus, copies in (
         (CORPUS, _make(settings, examples, sides)),
-        (DOCUMENTS, _make_documents(settings, examples, sides)),
+        (RULES, _make_by_rules(settings, examples)),
     ):
         for text, of_sides in copies:
             if text in made:
@@ -66,13 +66,16 @@ def _make(
         yield from people.make_statements(round(settings.people * len(examples)), chance)
 
 
-def _make_documents(
-    settings: Counterfactuals, examples: Sequence[Example], sides: Sides
+def _make_by_rules(
+    settings: Counterfactuals, examples: Sequence[Example]
 ) -> Iterator[Counterfactual]:
     # a seed of their own: the other copies, which a teacher has answered, stay as they are
     chance = random.Random(settings.seed)  # noqa: S311 - nothing secret
-    texts = [(example.text, _shares_of(example, sides), example.corpus) for example in examples]
-    yield from documents.make_documents(texts, round(settings.documents * len(texts)), chance)
+    if settings.distance:
+        found = find_frames(example.text for example in examples)
+        count = round(settings.distance * len(examples))
+        yield from distance.make_distant_negations(found, count, chance)
+    yield from results.make_results(round(settings.results * len(examples)), chance)
 
 
 def _shares_of(example: Example, sides: Sides) -> Shares:

@@ -18,7 +18,7 @@ from valence.training.config.schema import Configuration, Data, Distillation
 from valence.training.corpora import catalog, files
 from valence.training.corpora.catalog import Loaded
 from valence.training.corpora.example import Example
-from valence.training.counterfactuals.maker import DOCUMENTS, make_counterfactuals
+from valence.training.counterfactuals.maker import RULES, make_counterfactuals
 from valence.training.data import large_files, near_duplicates, text_copies, vocabulary
 from valence.training.data.batches import EncodedTexts, TrainingTexts, encode_examples
 from valence.training.data.label_names import show_labels
@@ -126,12 +126,12 @@ def split_counterfactuals(
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """The counterfactuals that a teacher learns from and is asked about, and the others.
 
-    The others are documents, those with emoji, which a sentence encoder does not read, and all of
-    them if the teacher has no weight in their targets.
+    The others are those made by rules alone, those with emoji, which a sentence encoder does not
+    read, and all of them if the teacher has no weight in their targets.
     """
     weighted = settings is not None and settings.counterfactuals > 0.0
     asked = [
-        weighted and each.corpus != DOCUMENTS and not emoji.emoji_count(each.text)
+        weighted and each.corpus != RULES and not emoji.emoji_count(each.text)
         for each in counterfactuals
     ]
     return (

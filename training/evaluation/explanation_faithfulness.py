@@ -75,7 +75,7 @@ def measure_faithfulness(
         )
     before = scores[confident, index]
 
-    attributions = make_attributor(classifier.artifact)
+    attributions = make_attributor(classifier.artifact, engine)
     errors, shortened = [], []
     for ids in documents:
         attribution = attributions.attribute(ids, index)

@@ -16,7 +16,7 @@ from valence.service.classifier import artifact, golden, reference
 from valence.service.classifier.architecture import Architecture
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
-from valence.service.classifier.manifest import Manifest, Normalization, Training
+from valence.service.classifier.manifest import Manifest, Normalization, Sentences, Training
 from valence.service.classifier.reference import Reference
 from valence.service.classifier.tokenizer import Rules
 from valence.service.inference.engines import factory
@@ -129,6 +129,7 @@ def _make_manifest(
         temperature=evaluation.temperature,
         thresholds=dict(zip(configuration.labels, thresholds or (), strict=thresholds is not None)),
         outside=evaluation.outside,
+        sentences=_describe_sentences(configuration),
         metrics={name: scores.as_json() for name, scores in evaluation.evaluations.items()},
         intervals=dict(evaluation.intervals),
         baselines={
@@ -138,6 +139,13 @@ def _make_manifest(
         behaviour={capability.name: capability.record() for capability in evaluation.behaviour},
         training=training,
     )
+
+
+def _describe_sentences(configuration: Configuration) -> Sentences | None:
+    settings = configuration.text
+    if not settings.sentences_above:
+        return None
+    return Sentences(longer_than=settings.sentences_above, sharpness=settings.sharpness)
 
 
 def _list_vectors(fitted: FittedClassifier, configuration: Configuration) -> list[str]:

@@ -156,7 +156,8 @@ def sum_gradients(model: RecurrentClassifier, ids: Tensor) -> None:
 
     embedding = model.embedding.weight
     is_read = torch.zeros(len(embedding), dtype=torch.uint8, device=embedding.device)
-    is_read[ids.reshape(-1).to(embedding.device)] = 1
+    ids = ids.reshape(-1).to(embedding.device)
+    is_read[ids[ids < len(embedding)]] = 1  # other words keep their vectors
     is_read[0] = 1  # the unknown word, which word dropout inserts
     torch.distributed.all_reduce(is_read, op=torch.distributed.ReduceOp.MAX)
     rows = is_read.nonzero()[:, 0]

@@ -35,6 +35,7 @@ from valence.training.trainer import checkpoint as checkpoints
 from valence.training.trainer import optimizer as optimizers
 from valence.training.trainer.checkpoint import Checkpoint, Epoch
 from valence.training.trainer.dropout import Dropout
+from valence.training.trainer.tuned_embedding import TunedEmbedding
 
 # Evaluation keeps no gradients, so its batches may be larger than those of training.
 _EVALUATION_TOKENS = 16_384
@@ -48,13 +49,15 @@ class Diverged(ConfigurationError):
 class TrainingPlan:
     """How a network is trained, and the ``checkpoint`` file that an interrupted run continues from.
 
-    The first ``frozen_columns`` of the embedding keep their values.
+    The first ``frozen_columns`` of the embedding keep their values. If ``tuned_words`` is above 0,
+    so do the rows of all but so many words.
     """
 
     optimization: Optimization
     regularization: Regularization
     checkpoint: Path
     frozen_columns: int = 0
+    tuned_words: int = 0
 
 
 @dataclass(slots=True)
@@ -99,6 +102,8 @@ def train(
     # The steps are the same on every machine, but the initial weights may differ by a bit.
     model.load_state_dict(distributed.broadcast_from_first(lambda: copy_weights(model)))
     model.to(run.device)
+    if 0 < plan.tuned_words < model.embedding.num_embeddings:
+        model.embedding = TunedEmbedding(model.embedding, plan.tuned_words)
     freeze(model.embedding, plan.frozen_columns)
     state = _start(model, texts, plan)
     rounds = texts.count_epochs(optimization)
@@ -120,6 +125,8 @@ def train(
                 position=texts.position,
             ).save(plan.checkpoint)
     model.load_state_dict(state.selected)
+    if isinstance(model.embedding, TunedEmbedding):
+        model.embedding = model.embedding.join()
     return state.history
 
 

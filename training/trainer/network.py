@@ -77,6 +77,7 @@ def train_network(
         configuration.regularization,
         checkpoint,
         frozen_columns=_count_frozen_columns(configuration, pretrained),
+        tuned_words=configuration.words.tuned_words,
     )
     history = loop.train(
         model, prepared.train, prepared.held_out["dev"], plan, run=run, observe=observe

@@ -11,6 +11,7 @@ from valence.service.classifier.artifact import Artifact
 from valence.service.errors import ConfigurationError
 from valence.service.inference.engines.interface import Engine
 from valence.service.inference.engines.ngrams import NGramEngine
+from valence.service.inference.engines.sentences import SentenceEngine
 from valence.service.inference.engines.speed import compare_speed
 from valence.service.observability.log import Log
 
@@ -31,17 +32,23 @@ def create(artifact: Artifact, *, name: str, log: Log) -> Engine:
     ``auto`` is the native engine on the path that measures fastest here, or the reference engine
     with a line in ``log`` that says why. Raises :class:`ConfigurationError` for an engine that
     cannot run here, and for a name that is no engine's. N-grams are added on the processor,
-    whatever computes the network; without a network, no engine of networks is needed.
+    whatever computes the network; without a network, no engine of networks is needed. Long
+    documents are read sentence by sentence if the manifest has ``sentences``.
     """
     if name not in (*_NATIVE, *_TORCH) and not name.startswith("native-"):
         known = ", ".join((*_NATIVE, *_TORCH))
         raise ConfigurationError(f"{name!r} is not an engine; choose one of {known}, native-PATH")
-    return _add_ngrams(artifact, partial(_create, name=name, log=log))
+    return _make(artifact, partial(_create, name=name, log=log))
 
 
 def create_reference(artifact: Artifact) -> Engine:
     """The engine that defines what is right for ``artifact``."""
-    return _add_ngrams(artifact, partial(_torch, name="reference"))
+    return _make(artifact, partial(_torch, name="reference"))
+
+
+def _make(artifact: Artifact, create_network: Callable[[Artifact], Engine]) -> Engine:
+    engine = _add_ngrams(artifact, create_network)
+    return engine if artifact.manifest.sentences is None else SentenceEngine(artifact, engine)
 
 
 def _add_ngrams(artifact: Artifact, create_network: Callable[[Artifact], Engine]) -> Engine:

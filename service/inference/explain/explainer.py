@@ -19,11 +19,13 @@ from valence.service.classifier.classifier import Classifier, WindowedText, requ
 from valence.service.classifier.tokenizer import Rules, Token, iter_spans, iter_tokens
 from valence.service.classifier.truncation import Truncation
 from valence.service.classifier.vocabulary import WordIds
+from valence.service.inference.engines.interface import Engine
 from valence.service.inference.engines.native import native_available
 from valence.service.inference.explain.attribution import Contributions, NumpyAttributor
 from valence.service.inference.explain.interface import Activations, Attributor
 from valence.service.inference.explain.native import NativeAttributor
 from valence.service.inference.explain.ngrams import NGramAttributor
+from valence.service.inference.explain.sentences import SentenceAttributor
 
 # Below this difference of logits the error is absolute instead of relative.
 _MIN_DIFFERENCE = 0.01
@@ -124,7 +126,7 @@ class Explanation(NamedTuple):
     between the two, relative to that difference (to 0.01 at least). All values are of the
     attributor's network; the logit of an engine with other rounding may differ. For a text with
     several windows, logits and contributions are the means over the windows, with the weights of
-    their predictions.
+    their predictions; so they are for the sentences of a text that is read sentence by sentence.
     """
 
     label: str
@@ -171,11 +173,19 @@ class Question:
         return self.cost * len(self.ids)
 
 
-def make_attributor(artifact: Artifact) -> Attributor:
+def make_attributor(artifact: Artifact, engine: Engine) -> Attributor:
     """The attributor of the kernel, or the one in NumPy where the kernel is not built.
 
-    The contributions of n-grams are added.
+    The contributions of n-grams are added. Sentences of a long text have the weights that they have
+    in the answer of ``engine``.
     """
+    attributor = _make_attributor(artifact)
+    if artifact.manifest.sentences is None:
+        return attributor
+    return SentenceAttributor(artifact, attributor, engine)
+
+
+def _make_attributor(artifact: Artifact) -> Attributor:
     architecture = artifact.manifest.architecture
     if not architecture.layers:
         return NGramAttributor(artifact)
@@ -184,16 +194,17 @@ def make_attributor(artifact: Artifact) -> Attributor:
 
 
 class Explainer:
-    """Explains the answers of one classifier, whichever engine computed them."""
+    """Explains the answers of one classifier, which ``engine`` computes."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, engine: Engine) -> None:
         self._classifier = classifier
+        self._engine = engine
         self._attributor: Attributor | None = None
 
     @property
     def _ready(self) -> Attributor:
         if self._attributor is None:
-            self._attributor = make_attributor(self._classifier.artifact)
+            self._attributor = make_attributor(self._classifier.artifact, self._engine)
         return self._attributor
 
     def attribute(self, questions: Sequence[Question]) -> list[Contributions]:

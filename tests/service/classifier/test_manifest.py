@@ -155,3 +155,14 @@ def test_a_temperature_in_bounds_keeps_numbers_finite(task: Task, temperature: f
 def test_labels_may_lack_polarity() -> None:
     check_labels(("a", "b"), None)
     check_labels(("a", "b"), {"b": 1.0, "a": -1.0})
+
+
+@pytest.mark.parametrize("change", [{"polarity": None}, {"outside": OUTSIDE}])
+def test_sentences_need_a_polarity_and_no_outside(
+    content: dict[str, Any], change: dict[str, Any]
+) -> None:
+    content["sentences"] = {"longer_than": 64, "sharpness": 2.0}
+    assert Manifest.model_validate(content).sentences is not None
+    content["architecture"]["outside"] = "outside" in change
+    with pytest.raises(ValidationError, match="sentences weigh by their polarity"):
+        Manifest.model_validate({**content, **change})

@@ -50,7 +50,7 @@ def test_a_configuration_survives_its_manifest() -> None:
             {"words": {"qqq": 1}},
             (
                 "'words.qqq'; known keys: vectors, encoder_size, in_domain_size, trainable, "
-                "learned_size, unseen"
+                "tuned_words, learned_size, unseen"
             ),
         ),
         ({"expected": {**EXPECTED, "minuts": 1}}, "'expected.minuts'; did you mean 'minutes'"),
@@ -99,6 +99,14 @@ def test_an_unknown_key_is_named_with_the_nearest_known_key(
         (
             {"counterfactuals": {"emoji": 0.1}},
             "counterfactuals are for labels with a polarity; add `polarity`, or leave the section",
+        ),
+        (
+            {"text": {"sentences_above": 64}},
+            "text.sentences_above = 64: sentences weigh by their polarity; add `polarity`",
+        ),
+        (
+            {"words": {"tuned_words": 9, "trainable": False}},
+            "words.tuned_words = 9 and words.trainable = false: set trainable = true",
         ),
         ({"data": {"files": "a.csv", "split": "random"}}, "data.split 'random': "),
         (

@@ -13,9 +13,9 @@ from valence.training.behaviour import direction, fairness, functionality, pertu
 from valence.training.behaviour import words as judged
 from valence.training.config.schema import Counterfactuals
 from valence.training.corpora.example import Example
-from valence.training.counterfactuals import contrast, faces, people
+from valence.training.counterfactuals import contrast, distance, faces, people, results
 from valence.training.counterfactuals.frames import find_frames
-from valence.training.counterfactuals.maker import DOCUMENTS, make_counterfactuals
+from valence.training.counterfactuals.maker import RULES, make_counterfactuals
 
 POLARITY = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 ALL = Counterfactuals(emoji=1.0, contrast=5.0, people=5.0)
@@ -75,7 +75,7 @@ JUDGED_PEOPLE = {
 def test_no_judged_word_is_in_a_table() -> None:
     tables = (contrast.INTENSIFIERS, contrast.DOWNTONERS, contrast.ADVERBS, contrast.NOUNS)
     persons = (people.TERMS, people.NAMES, people.PERSONS, people._ADJECTIVES[True])
-    tables += (contrast.PLAIN, *contrast.VERBS.values())
+    tables += (contrast.PLAIN, *contrast.VERBS.values(), distance._ASIDES, distance._DEEDS)
     used = {word for text in strings_in([*tables, *persons]) for word in words_of(text)}
     assert not used & JUDGED_WORDS
     assert not {word for text in strings_in(persons) for word in words_of(text)} & JUDGED_PEOPLE
@@ -99,7 +99,7 @@ def test_no_judged_adjective_is_taken_from_the_texts(examples: list[Example]) ->
 
 def test_no_template_has_three_words_of_a_judged_template() -> None:
     judged_templates = templates_of(functionality, direction, fairness)
-    own = templates_of(contrast, people)
+    own = templates_of(contrast, distance, people, results)
     assert len(judged_templates) > 40
     assert len(own) > 60
 
@@ -146,13 +146,14 @@ def test_shares_are_those_of_the_labels(polarity: dict[str, float]) -> None:
         assert example.shares[str(example.label)] == max(example.shares.values())
 
 
-def test_documents_leave_the_other_copies_as_they_are(examples: list[Example]) -> None:
+@pytest.mark.parametrize("kind", ["distance", "results"])
+def test_rules_leave_the_other_copies_as_they_are(examples: list[Example], kind: str) -> None:
     without = make_counterfactuals(ALL, examples, POLARITY)
-    both = make_counterfactuals(ALL.model_copy(update={"documents": 1.0}), examples, POLARITY)
+    both = make_counterfactuals(ALL.model_copy(update={kind: 1.0}), examples, POLARITY)
     assert both[: len(without)] == without
-    documents = both[len(without) :]
-    assert {example.corpus for example in documents} == {DOCUMENTS}
-    assert len(documents) > len(examples) // 2
+    made = both[len(without) :]
+    assert {example.corpus for example in made} == {RULES}
+    assert len(made) > len(examples) // 2
 
 
 def test_nothing_is_made_of_texts_without_clauses() -> None:

@@ -13,7 +13,7 @@ from valence.service.errors import ConfigurationError
 from valence.training.config.schema import Configuration, Distillation
 from valence.training.corpora import catalog
 from valence.training.corpora.example import Example
-from valence.training.counterfactuals.maker import DOCUMENTS
+from valence.training.counterfactuals.maker import RULES
 from valence.training.data import large_files
 from valence.training.data.batches import EncodedTexts
 from valence.training.data.preparation import load_splits, prepare, split_counterfactuals
@@ -188,7 +188,7 @@ def test_texts_of_a_train_only_corpus_are_not_held_out(
 @pytest.mark.parametrize("weight", [0.0, 0.5])
 def test_a_weighted_teacher_is_asked_about_counterfactuals(weight: float) -> None:
     made = [Example(text, "neutral", "") for text in ("They left.", "They left \N{GRINNING FACE}")]
-    made.append(Example("They left. They came.", "neutral", DOCUMENTS))
+    made.append(Example("They left. They came.", "neutral", RULES))
     asked, others = split_counterfactuals(made, Distillation(counterfactuals=weight))
     assert [*asked, *others] == made
     assert len(asked) == (1 if weight else 0)

@@ -68,6 +68,7 @@ def fit(
         reporter: Reporter | None = None,
         pretrained: WordVectors | None = None,
         frozen_columns: int = 0,
+        tuned_words: int = 0,
         **sections: dict[str, object],
     ) -> Result:
         chosen = configured(**sections)
@@ -85,7 +86,11 @@ def fit(
             train,
             dev,
             loop.TrainingPlan(
-                chosen.optimization, chosen.regularization, checkpoint, frozen_columns
+                chosen.optimization,
+                chosen.regularization,
+                checkpoint,
+                frozen_columns,
+                tuned_words,
             ),
             run=Run(Workspace(checkpoint.parent), reporter or silent()),
         )
@@ -404,6 +409,20 @@ def test_only_columns_that_are_not_frozen_change(
     moved = (table[:, 4:] != initial.embedding.weight[:, 4:]).any(dim=1)
     # all words were read except the unknown word and words that only dev holds
     assert moved.float().mean() > 0.9
+
+
+def test_only_rows_of_tuned_words_change(
+    fit: Callable[..., Result], encoded: tuple[EncodedTexts, EncodedTexts, int], tmp_path: Path
+) -> None:
+    tuned = fit(tmp_path / "run", tuned_words=5)
+    assert tuned.weights["embedding.weight"].shape[0] == encoded[2]
+    initial = RecurrentClassifier(tuned.model.architecture)
+    initialize(initial, None, seed=0)
+    moved = (tuned.weights["embedding.weight"] != initial.embedding.weight).any(dim=1)
+    assert moved[1:5].all()
+    assert not moved[5:].any()
+    resumed = fit(tmp_path / "run", tuned_words=5)
+    assert same(resumed, tuned)
 
 
 def test_weight_decay_does_not_shrink_unread_words(

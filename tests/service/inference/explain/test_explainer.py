@@ -97,7 +97,8 @@ async def test_tokens_and_offsets_are_those_of_the_rules_of_the_model(tiny_artif
 @pytest.mark.parametrize("label", ["negative", "neutral", "positive"])
 def test_contributions_sum_to_the_logit_of_the_engine(tiny_artifact, label):
     classifier = Classifier(tiny_artifact)
-    explainer, engine = Explainer(classifier), ReferenceEngine(tiny_artifact)
+    engine = ReferenceEngine(tiny_artifact)
+    explainer = Explainer(classifier, engine)
     for text in (TEXT, "good", ""):
         reading = classifier.encode_windows(text, "head")
         logit = engine.logits(reading.windows)[0, classifier.manifest.labels.index(label)]
@@ -144,7 +145,7 @@ async def test_a_text_over_the_limit_is_refused_on_request(short):
 async def test_an_explanation_counts_in_the_queue_by_its_cost(tiny_artifact):
     scorer = make(tiny_artifact, tokens=200)
     reading = scorer.classifier.encode_windows("good", "head")
-    assert Explainer(scorer.classifier).questions(reading, "positive")[0].cost > 1
+    assert Explainer(scorer.classifier, scorer.engine).questions(reading, "positive")[0].cost > 1
     many = ["good " * 50] * 3
     first = asyncio.ensure_future(explain(scorer, *many))
     for _ in range(3):

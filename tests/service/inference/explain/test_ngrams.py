@@ -13,7 +13,8 @@ NETWORK = {"layers": 1, "embedding_size": 4, "hidden_size": 3}
 @pytest.mark.parametrize("shape", [{}, NETWORK])
 def test_tokens_add_up_to_the_difference_of_logits(shape: dict[str, int]) -> None:
     artifact = build(**shape)
-    attributor, engine = make_attributor(artifact), factory.create_reference(artifact)
+    engine = factory.create_reference(artifact)
+    attributor = make_attributor(artifact, engine)
     for ids in DOCUMENTS:
         logits, baseline = engine.logits([ids, np.zeros_like(ids)])
         for label in range(3):
@@ -25,5 +26,7 @@ def test_tokens_add_up_to_the_difference_of_logits(shape: dict[str, int]) -> Non
 
 
 def test_ngrams_alone_have_no_activations() -> None:
-    states = make_attributor(build()).activations(np.arange(SIZE, dtype=np.int32))
+    artifact = build()
+    attributor = make_attributor(artifact, factory.create_reference(artifact))
+    states = attributor.activations(np.arange(SIZE, dtype=np.int32))
     assert states.size == 0
