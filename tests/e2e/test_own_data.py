@@ -22,14 +22,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 # keep the chosen network small and free of vectors that would be downloaded
 SMALL = """
-from valence.training import own_data
-choices = own_data._choices
+from valence.training.data import autoconfig
+choices = autoconfig._choose_sections
 def small(*arguments):
     chosen = choices(*arguments)
     chosen["optimization"] |= {"learning_rate": 0.05, "epochs": 20, "patience": 20}
     chosen["optimization"]["warmup_steps"] = 0
     return chosen | {"words": {"vectors": "", "learned_size": 16}, "network": {"hidden_size": 8}}
-own_data._choices = small
+autoconfig._choose_sections = small
 from valence.training.__main__ import main
 main()
 """
