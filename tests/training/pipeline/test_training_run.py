@@ -341,6 +341,26 @@ def test_a_word_that_only_the_vectors_know_is_read(run: Train, tmp_path: Path) -
     assert "splendid" not in load(run(words=words)).vocabulary.words
 
 
+def test_a_model_of_sentences_is_served_as_it_was_sealed(run: Train) -> None:
+    sealed = run(
+        polarity={"negative": -1.0, "neutral": 0.0, "positive": 1.0},
+        text={"sentences_above": 10},
+        words={"tuned_words": 5, "learned_size": 10},
+    )
+    loaded = load(sealed)
+    assert loaded.manifest.sentences is not None
+    assert loaded.manifest.sentences.longer_than == 10
+    engine = factory.create(loaded, name="auto", log=Log(io.StringIO()))
+    warm_up.check_answers(Classifier(loaded), engine)
+    ids = Classifier(loaded).encode_head("The film was great again and again. " * 6).ids
+    assert len(ids) > 10
+    whole = factory.create_reference(
+        dataclasses.replace(loaded, manifest=loaded.manifest.model_copy(update={"sentences": None}))
+    )
+    read, at_once = engine.logits([ids])[0], whole.logits([ids])[0]
+    assert not np.allclose(read, at_once, atol=0.01)
+
+
 def test_labels_missing_in_the_configuration_are_named(
     configured: Callable[..., Configuration], workspace: Workspace, silent: type[Reporter]
 ) -> None:
