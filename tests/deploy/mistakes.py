@@ -79,7 +79,7 @@ MISTAKES = {
     "KServe's probes on the port of clients": (
         KSERVE, "port: admin", "port: http", "livenessProbe asks port http",
     ),
-    "unknown field of KServe": (KSERVE, "scaleTarget: 50", "scaleTargets: 50", "scaleTargets"),
+    "unknown field of KServe": (KSERVE, "scaleTarget: 35", "scaleTargets: 35", "scaleTargets"),
     "a port that no policy admits": (
         "deploy/base/namespace/admit-callers.yaml", "port: admin", "port: metrics",
         "no network policy admits the port admin",
