@@ -11,12 +11,12 @@ the text is.
 from __future__ import annotations
 
 import itertools
-import re
 
 import numpy as np
 from numpy.typing import NDArray
 from valence.service.classifier.classifier import Logits, read_probabilities
 from valence.service.classifier.manifest import Manifest
+from valence.service.classifier.sentences import is_full_stop
 from valence.service.classifier.vocabulary import Vocabulary, WordIds
 
 # a shorter sentence is read with the next one: "Why?" says little alone
@@ -24,7 +24,6 @@ _MIN_TOKENS = 8
 # the weight of a sentence without polarity, so that many of them make a text neutral
 _LEAST_WEIGHT = 0.02
 _LEAST_PROBABILITY = 1e-12
-_END = re.compile(r"\.{1,}|\u2026|[!?\u203c\u203d\u2047-\u2049]+|[\u3002\uff01\uff1f\uff61]")
 
 
 class SentenceReader:
@@ -41,9 +40,7 @@ class SentenceReader:
         self._sharpness = reading.sharpness
         self._manifest = manifest
         self._polarity = np.array([polarity[label] for label in manifest.labels])
-        self._ends = np.fromiter(
-            (_END.fullmatch(word) is not None for word in vocabulary), bool, len(vocabulary)
-        )
+        self._ends = np.fromiter(map(is_full_stop, vocabulary), bool, len(vocabulary))
 
     def split(self, ids: WordIds) -> list[WordIds]:
         """The sentences of ``ids`` ``(tokens,)``, in order, without overlap and gap."""

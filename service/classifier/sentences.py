@@ -116,6 +116,11 @@ def iter_sentences(text: str, rules: Rules = SCRIPTS) -> Iterator[Span | None]:
         yield Span(last.start, rest.end)
 
 
+def is_full_stop(surface: str) -> bool:
+    """Whether a token is a mark that ends a sentence, such as ``.``, ``?!`` or ``...``."""
+    return surface == "." or any(kind.fullmatch(surface) for kind in (_STRONG, _ELLIPSIS, _WIDE))
+
+
 def _is_word(surface: str) -> bool:
     """Whether a token says something: a word, a number, an emoticon or an emoji."""
     return any(map(str.isalnum, surface)) or is_emoticon(surface)
@@ -124,8 +129,7 @@ def _is_word(surface: str) -> bool:
 def _may_end(surface: str) -> bool:
     if surface.isalnum():  # most tokens
         return is_emoticon(surface)
-    kinds = (_STRONG, _ELLIPSIS, _WIDE, _ACRONYM)
-    return surface == "." or any(kind.fullmatch(surface) for kind in kinds) or is_emoticon(surface)
+    return is_full_stop(surface) or _ACRONYM.fullmatch(surface) is not None or is_emoticon(surface)
 
 
 def _skip_closers(tokens: Sequence[Token], at: int) -> Generator[None, None, tuple[int, bool]]:
