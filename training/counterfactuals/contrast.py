@@ -132,6 +132,12 @@ def make_contrasts(found: Found, count: int, chance: random.Random) -> Iterator[
             yield copy
 
 
+def draw_adjective(found: Found, chance: random.Random, *, positive: bool) -> str:
+    """An adjective of that side; the frequent ones come more often than the rare ones."""
+    pool = found.positive if positive else found.negative
+    return pool[int(len(pool) * chance.random() ** 1.5)]
+
+
 def negate_neutral(text: str) -> str | None:
     """A neutral ``text`` with its first auxiliary verb negated; None if it has none."""
     if len(text.split()) > _MAX_WORDS or "not" in text.lower() or "n't" in text:
@@ -143,9 +149,7 @@ def negate_neutral(text: str) -> str | None:
 def _make_set(found: Found, chance: random.Random) -> Iterator[Counterfactual]:
     frame = chance.choice(found.frames)
     positive = chance.random() < 0.5
-    # the frequent adjectives more often than the rare ones
-    pool = found.positive if positive else found.negative
-    adjective = pool[int(len(pool) * chance.random() ** 1.5)]
+    adjective = draw_adjective(found, chance, positive=positive)
     fill = _Filler(frame, adjective, chance)
     plain, opposite = (PLAIN_POSITIVE, NOT_POSITIVE) if positive else (PLAIN_NEGATIVE, NOT_NEGATIVE)
     yield Counterfactual(fill(_PLAIN), plain)

@@ -14,6 +14,7 @@ from valence.training.counterfactuals.contrast import (
     NOT_POSITIVE,
     PLAIN_NEGATIVE,
     PLAIN_POSITIVE,
+    draw_adjective,
 )
 from valence.training.counterfactuals.frames import Found
 from valence.training.counterfactuals.sides import Counterfactual
@@ -83,9 +84,7 @@ def make_distant_negations(
         return
     for _ in range(count):
         positive, negated = chance.random() < _POSITIVE_SHARE, chance.random() < _NEGATED_SHARE
-        pool = found.positive if positive else found.negative
-        # the frequent adjectives more often than the rare ones
-        adjective = pool[int(len(pool) * chance.random() ** 1.5)]
+        adjective = draw_adjective(found, chance, positive=positive)
         subject, verb = chance.choice(found.frames)
         text = chance.choice(_NEGATED if negated else _PLAIN).format(
             s=subject,

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from valence.training.config.schema import Counterfactuals
 from valence.training.corpora.example import Example
 from valence.training.counterfactuals import contrast, distance, faces, people, results
-from valence.training.counterfactuals.frames import find_frames
+from valence.training.counterfactuals.frames import Found, find_frames
 from valence.training.counterfactuals.sides import Counterfactual, Shares, Sides
 
+_NO_FRAMES = Found((), (), ())
 CORPUS = "counterfactuals"
 RULES = "rules"
 """The corpus of copies that no teacher is asked about: rules know more of them than an encoder."""
@@ -27,11 +28,14 @@ def make_counterfactuals(
     Leaves out copies of ``excluded`` examples. The same seed gives the same counterfactuals.
     """
     sides = Sides.from_polarity(polarity)
+    found = _NO_FRAMES
+    if settings.contrast or settings.distance:
+        found = find_frames(example.text for example in examples)
     held_out = {example.normal_form for example in excluded}
     made: dict[str, Example] = {}
     for corpus, copies in (
-        (CORPUS, _make(settings, examples, sides)),
-        (RULES, _make_by_rules(settings, examples)),
+        (CORPUS, _make(settings, examples, sides, found)),
+        (RULES, _make_by_rules(settings, len(examples), found)),
     ):
         for text, of_sides in copies:
             if text in made:
@@ -45,13 +49,12 @@ def make_counterfactuals(
 
 
 def _make(
-    settings: Counterfactuals, examples: Sequence[Example], sides: Sides
+    settings: Counterfactuals, examples: Sequence[Example], sides: Sides, found: Found
 ) -> Iterator[Counterfactual]:
     chance = random.Random(settings.seed)  # noqa: S311 - nothing secret
     for example in chance.sample(examples, round(settings.emoji * len(examples))):
         yield from faces.decorate(example.text, _shares_of(example, sides), chance)
     if settings.contrast:
-        found = find_frames(example.text for example in examples)
         count = round(settings.contrast * len(examples))
         yield from contrast.make_contrasts(found, count, chance)
         neutral = [example for example in examples if example.label == sides.neutral]
@@ -66,16 +69,12 @@ def _make(
         yield from people.make_statements(round(settings.people * len(examples)), chance)
 
 
-def _make_by_rules(
-    settings: Counterfactuals, examples: Sequence[Example]
-) -> Iterator[Counterfactual]:
+def _make_by_rules(settings: Counterfactuals, texts: int, found: Found) -> Iterator[Counterfactual]:
     # a seed of their own: the other copies, which a teacher has answered, stay as they are
     chance = random.Random(settings.seed)  # noqa: S311 - nothing secret
-    if settings.distance:
-        found = find_frames(example.text for example in examples)
-        count = round(settings.distance * len(examples))
-        yield from distance.make_distant_negations(found, count, chance)
-    yield from results.make_results(round(settings.results * len(examples)), chance)
+    count = round(settings.distance * texts)
+    yield from distance.make_distant_negations(found, count, chance)
+    yield from results.make_results(round(settings.results * texts), chance)
 
 
 def _shares_of(example: Example, sides: Sides) -> Shares:
