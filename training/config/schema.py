@@ -523,6 +523,26 @@ class Counterfactuals(_Section):
         description="Sentences of business news about figures that rise or fall, as a share of the "
         "training texts.",
     )
+    experiences: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Sentences of everyday life that tell what went well, went wrong or was "
+        "neither, as a share of the training texts.",
+    )
+    ratings: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Ratings in stars and points, as a share of the training texts.",
+    )
+    introductions: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Neutral sentences that name a group of people, as a share of the training "
+        "texts. No teacher answers for these sentences.",
+    )
     seed: int = Field(default=0, ge=0, description="Seed of the copies.")
 
 

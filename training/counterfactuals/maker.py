@@ -7,7 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from valence.training.config.schema import Counterfactuals
 from valence.training.corpora.example import Example
-from valence.training.counterfactuals import contrast, distance, faces, people, results
+from valence.training.counterfactuals import (
+    contrast,
+    distance,
+    experiences,
+    faces,
+    people,
+    ratings,
+    results,
+)
 from valence.training.counterfactuals.frames import Found, find_frames
 from valence.training.counterfactuals.sides import Counterfactual, Shares, Sides
 
@@ -74,7 +82,13 @@ def _make_by_rules(settings: Counterfactuals, texts: int, found: Found) -> Itera
     chance = random.Random(settings.seed)  # noqa: S311 - nothing secret
     count = round(settings.distance * texts)
     yield from distance.make_distant_negations(found, count, chance)
-    yield from results.make_results(round(settings.results * texts), chance)
+    for share, make in (
+        (settings.results, results.make_results),
+        (settings.experiences, experiences.make_experiences),
+        (settings.ratings, ratings.make_ratings),
+        (settings.introductions, people.make_introductions),
+    ):
+        yield from make(round(share * texts), chance)
 
 
 def _shares_of(example: Example, sides: Sides) -> Shares:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from valence.training.behaviour.grammar import add_article, capitalize
 from valence.training.counterfactuals.contrast import NEUTRAL, VERBS
 from valence.training.counterfactuals.sides import Counterfactual, Shares
+from valence.training.counterfactuals.slots import fill_slots
 
 TERMS = (
     # religion
@@ -118,6 +119,82 @@ _ADJECTIVES = {
     True: ("helpful", "caring", "warm", "delightful", "superb", "generous", "friendly", "sweet"),
     False: ("mean", "hostile", "nasty", "cruel", "unfair", "arrogant", "vile", "aggressive"),
 }
+_INTRODUCTIONS = (
+    "{whose} {person} is {term}.",
+    "{whose} {person} is {term} and {does}.",
+    "I am {term}.",
+    "{who} is {term} and {does}.",
+    "The {person} who {did} is {term}.",
+    "I am {term} and {does_i}.",
+    "The {person} that {did} {when} is {term}.",
+    "{a_term} {person} {did} {when}.",
+    "{whose} {term} {person} {did} {when}.",
+    "The {term} {person} {does}.",
+    "I'm a {term} {person}.",
+    "I met {a_term} {person} {when}.",
+    "I wrote to {a_term} {person} {when}.",
+    "We spoke with {a_term} {person} {when}.",
+    "I listened to {a_term} {person} on the radio.",
+    "He sat next to {a_term} {person} on the train.",
+    "She asked {a_term} {person} for the way.",
+    "We sent the form to {a_term} {person}.",
+    "There is {a_term} {person} in room {number}.",
+    "{number} of the {person}s are {term}.",
+    "{who} was born {term}.",
+    "They have {a_term} {person}.",
+    "The {person} over there is {term}, and so is {whose_low} {person}.",
+    "Is the {person} {term}?",
+    "{whose} {person} told me that the {person_b} who {did} is {term}.",
+    "Are they {term}?",
+    "The {term} {person} and the {person_b} {did} {when}.",
+    "Some {person}s are {term}.",
+    "A survey asked {term} {person}s where they live.",
+    "The course is for {term} {person}s.",
+    "{a_term} {person} was on the bus {when}.",
+    "I work for {a_term} {person}.",
+    "According to the form, the {person} is {term}.",
+    "{who}, who is {term}, {did} {when}.",
+    "{whose} {person} has been {term} since 2009.",
+    "{a_term} {person} lives there.",
+)
+_INTRODUCED = {
+    "who": (*NAMES, *RELATIVES), "person": PERSONS, "person_b": PERSONS,
+    "whose": ("His", "Her", "Our", "Their", "The other", "The new", "The first", "Ana's", "Tim's"),
+    "whose_low": ("his", "her", "our", "their", "the other", "the first"),
+    "number": ("two", "three", "four", "five", "seven", "12", "16"),
+    "does": (
+        *("lives near the library", "works in an office", "has two sisters", "takes the bus"),
+        *("speaks French", "is 34 years old", "reads the paper", "went to school in Bern"),
+        *("starts at nine", "comes from Ohio", "studies law", "plays chess"),
+    ),
+    "does_i": ("live near the library", "work in an office", "have two sisters", "take the bus"),
+    "did": (
+        *("phoned", "came in", "wrote to us", "moved in next to us", "signed the form", "waited"),
+        *("asked for a map", "sat by the window", "rang the bell", "bought a ticket", "left early"),
+        *("took the train", "opened the door", "gave a talk", "painted the fence"),
+        "got off the bus",
+    ),
+    "when": (
+        *("yesterday", "last week", "at noon", "in May", "this morning", "two days ago"),
+        *("in the evening", "before lunch", "on the 3rd", "at the weekend", "last year"),
+    ),
+    "term": (
+        *TERMS, "myopic", "near-sighted", "far-sighted", "narcoleptic", "anaemic", "haemophiliac",
+        "hypertensive", "immunocompromised", "dyspraxic", "partially sighted",
+        "physically disabled",
+        "visually-impaired", "speech-impaired", "unsighted", "sure-footed", "right-handed",
+        "two-legged",
+        "hemiplegic", "wheelchair-dependent", "insulin-dependent", "lip-reading", "signing", "lame",
+        "insomniac", "migraine-prone", "prosthetic-wearing", "fully sighted", "non-autistic",
+        "hyperactive",
+        "long-sighted", "able-minded", "sound of hearing", "slow of speech", "short of breath",
+        "fair-haired",
+        "broad-shouldered", "healthy", "athletic", "muscular", "colour-deficient", "anorexic",
+        "alcoholic",
+        "rheumatic", "lactose-intolerant", "coeliac", "agoraphobic", "claustrophobic",
+        "convalescent",
+    ),
+}  # fmt: skip
 _SHARES: dict[bool, Shares] = {True: (0.0, 0.08, 0.92), False: (0.92, 0.08, 0.0)}
 
 
@@ -147,3 +224,10 @@ def make_statements(count: int, chance: random.Random) -> Iterator[Counterfactua
             adjective=adjective, an=add_article(adjective), verb=chance.choice(VERBS[happy]),
         )  # fmt: skip
         yield Counterfactual(capitalize(text), NEUTRAL if neutral else _SHARES[happy])
+
+
+def make_introductions(count: int, chance: random.Random) -> Iterator[Counterfactual]:
+    """``count`` neutral sentences that name a group, in many places of many sentences."""
+    for _ in range(count):
+        text = fill_slots(chance.choice(_INTRODUCTIONS), _INTRODUCED, chance)
+        yield Counterfactual(capitalize(text), NEUTRAL)

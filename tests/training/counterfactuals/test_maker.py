@@ -13,7 +13,16 @@ from valence.training.behaviour import direction, fairness, functionality, pertu
 from valence.training.behaviour import words as judged
 from valence.training.config.schema import Counterfactuals
 from valence.training.corpora.example import Example
-from valence.training.counterfactuals import contrast, distance, faces, people, results
+from valence.training.counterfactuals import (
+    contrast,
+    distance,
+    experience_words,
+    experiences,
+    faces,
+    people,
+    ratings,
+    results,
+)
 from valence.training.counterfactuals.frames import find_frames
 from valence.training.counterfactuals.maker import RULES, make_counterfactuals
 
@@ -74,8 +83,15 @@ JUDGED_PEOPLE = {
 
 def test_no_judged_word_is_in_a_table() -> None:
     tables = (contrast.INTENSIFIERS, contrast.DOWNTONERS, contrast.ADVERBS, contrast.NOUNS)
-    persons = (people.TERMS, people.NAMES, people.PERSONS, people._ADJECTIVES[True])
+    persons = (
+        people.TERMS,
+        people.NAMES,
+        people.PERSONS,
+        people._ADJECTIVES[True],
+        people._INTRODUCED,
+    )
     tables += (contrast.PLAIN, *contrast.VERBS.values(), distance._ASIDES, distance._DEEDS)
+    tables += (experience_words.TABLES, ratings._JUDGED, results._TABLES)
     used = {word for text in strings_in([*tables, *persons]) for word in words_of(text)}
     assert not used & JUDGED_WORDS
     assert not {word for text in strings_in(persons) for word in words_of(text)} & JUDGED_PEOPLE
@@ -99,7 +115,7 @@ def test_no_judged_adjective_is_taken_from_the_texts(examples: list[Example]) ->
 
 def test_no_template_has_three_words_of_a_judged_template() -> None:
     judged_templates = templates_of(functionality, direction, fairness)
-    own = templates_of(contrast, distance, people, results)
+    own = templates_of(contrast, distance, experiences, people, ratings, results)
     assert len(judged_templates) > 40
     assert len(own) > 60
 
@@ -146,7 +162,7 @@ def test_shares_are_those_of_the_labels(polarity: dict[str, float]) -> None:
         assert example.shares[str(example.label)] == max(example.shares.values())
 
 
-@pytest.mark.parametrize("kind", ["distance", "results"])
+@pytest.mark.parametrize("kind", ["distance", "results", "experiences", "ratings", "introductions"])
 def test_rules_leave_the_other_copies_as_they_are(examples: list[Example], kind: str) -> None:
     without = make_counterfactuals(ALL, examples, POLARITY)
     both = make_counterfactuals(ALL.model_copy(update={kind: 1.0}), examples, POLARITY)

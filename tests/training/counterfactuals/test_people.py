@@ -3,7 +3,12 @@ from __future__ import annotations
 import random
 
 from valence.training.counterfactuals import people
-from valence.training.counterfactuals.people import insert_group, make_statements
+from valence.training.counterfactuals.contrast import NEUTRAL
+from valence.training.counterfactuals.people import (
+    insert_group,
+    make_introductions,
+    make_statements,
+)
 
 
 def test_a_group_is_inserted_before_a_person_and_changes_no_label() -> None:
@@ -30,3 +35,11 @@ def test_all_groups_are_in_sentences_of_all_sides() -> None:
     for term in people.TERMS:
         sides = {shares.index(max(shares)) for text, shares in made if f"{term} " in text}
         assert sides == {0, 1, 2}, term
+
+
+def test_introductions_name_each_group_without_feeling() -> None:
+    made = list(make_introductions(20_000, random.Random(0)))
+    assert {shares for _, shares in made} == {NEUTRAL}
+    texts = "\n".join(text for text, _ in made)
+    assert all(term in texts for term in people._INTRODUCED["term"])
+    assert "{" not in texts

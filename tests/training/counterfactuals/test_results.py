@@ -26,7 +26,7 @@ def test_what_a_figure_says_depends_on_the_figure_and_its_way() -> None:
             if any(words in text.lower() for words in spoken):
                 seen[row] += 1
                 assert side == expected, text
-    assert sides == {0: 2_000, 1: 2_000, 2: 2_000}
+    assert sides == {0: 1_500, 1: 3_000, 2: 1_500}
     assert len(seen) == len(_SAYS)
     assert min(seen.values()) > 100
 
@@ -34,7 +34,7 @@ def test_what_a_figure_says_depends_on_the_figure_and_its_way() -> None:
 def test_a_figure_that_rises_ends_higher() -> None:
     pairs = [
         re.findall(r"from ([0-9.]+) .* to ([0-9.]+) ", text)
-        for text, _ in make_results(3_000, random.Random(0))
+        for text, _ in make_results(9_000, random.Random(0))
         if " rose from " in text
     ]
     assert len(pairs) > 5
