@@ -118,6 +118,7 @@ TABLES: Mapping[str, Sequence[str]] = {
         *("lasts all day", "charges in no time", "does exactly what it should", "just works"),
         *("works as described", "fits like a glove", "does the job", "looks even better on"),
         *("saves me an hour a day", "was worth every penny", "made my life easier"),
+        *("is everything I hoped for", "exceeded all my hopes", "fixed all my problems"),
     ),
     "early": (
         *("two days early", "the next day", "right on time", "sooner than I expected"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from valence.training.behaviour.grammar import capitalize
 from valence.training.counterfactuals.contrast import PLAIN_NEGATIVE, PLAIN_POSITIVE
+from valence.training.counterfactuals.experience_words import TABLES
 from valence.training.counterfactuals.sides import Counterfactual, Shares
 
 _MIDDLE: Shares = (0.15, 0.7, 0.15)
@@ -45,7 +46,10 @@ def make_ratings(count: int, chance: random.Random) -> Iterator[Counterfactual]:
         text = form.format(n=number, m=total, x=chance.choice(_JUDGED))
         if given == 1:
             text = text.replace(" stars", " star")
-        text += chance.choice(("", ".", "."))
         share = given / most
         shares = PLAIN_NEGATIVE if share < 0.5 else PLAIN_POSITIVE if share > 0.7 else _MIDDLE
+        if shares is not _MIDDLE and chance.random() < 0.3:
+            said = TABLES["warning" if shares is PLAIN_NEGATIVE else "farewell"]
+            text += chance.choice((", ", ". ", " ")) + chance.choice(said)
+        text += chance.choice(("", ".", "."))
         yield Counterfactual(text if chance.random() < 0.2 else capitalize(text), shares)

@@ -56,6 +56,9 @@ _CHANGES = (
     "{firm} said {q} {v} {p} {percent} {when}.", "{q} of {firm} {v} {when}, to {n} {unit}.",
     "{when_first}, {q} {v} to {n} {unit}, compared with {m} {unit} a year earlier.",
     "at {firm}, {q} {v}.", "{q} {v} {when}, {firm} reported.", "{q} {v} sharply.",
+    "{q} {v} {p} {percent} after {trade} sales in {city}.",
+    "{q} in {city} {v} by {p} {percent}", "{q} {v} by {p} {percent} in {city}.",
+    "{a_trade} maker in {city} said that {q} {v}.", "{q} {v} again {when}.",
     "according to the report, {q} {v} slightly {when}.", "{q} {v} {p} {percent}.",
     "{q} {v} to {unit} {n} from {unit} {m} in the corresponding period {when}.",
     "{firm}, {a_trade} group based in {city}, said that {q} {v} {when}.",
@@ -146,6 +149,7 @@ _WHEN = (
     *("from a year earlier", "in the period", "year on year", "this year", "during the year"),
 )
 _PERCENT = ("percent", "%", "per cent", "pct")
+_KINDS = (0, 1, 2, 0, 1, 2, 2)  # real news has no news more often than good or bad news
 _TABLES: Mapping[str, Sequence[str]] = {
     "trade": (
         *("paper", "steel", "software", "energy", "packaging", "telecom", "dairy", "forest"),
@@ -175,9 +179,9 @@ _TABLES: Mapping[str, Sequence[str]] = {
 
 
 def make_results(count: int, chance: random.Random) -> Iterator[Counterfactual]:
-    """``count`` sentences: a quarter is good news, a quarter is bad news, and half is no news."""
+    """``count`` sentences: two of seven good news, two bad news, three no news."""
     for number in range(count):
-        shares, text = _make_sentence(min(number % 4, 2), chance)
+        shares, text = _make_sentence(_KINDS[number % len(_KINDS)], chance)
         yield Counterfactual(text if chance.random() < 0.1 else capitalize(text), shares)
 
 

@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import datasets
+import huggingface_hub
 import pytest
 from pyarrow import parquet
 from valence.service.errors import ConfigurationError
@@ -93,6 +95,9 @@ def test_an_unchanged_data_set_is_written_once(reviews: str, tmp_path: Path) -> 
 def test_a_data_set_that_cannot_be_loaded_gives_a_remedy(
     reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # without network the libraries would try the Hub again and again, for 20 seconds
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     for wrong in ("hf:nobody/nothing", "hf:/no/folder", reviews, f"{reviews}:absent"):
         with pytest.raises(
             ConfigurationError, match=r"cannot be fetched: .*HF_TOKEN.*its files"
