@@ -70,7 +70,7 @@ IMAGE = valence$(if $(filter training,$(VARIANT)),-training):latest
 # two installations at once into one environment would break it
 .NOTPARALLEL:
 .PHONY: help setup serve train evaluate retrain test unit lint format types bench chaos docs bento image clean
-.PHONY: audit converge docs-test engines gpu-check lock manifests own-data smoke-image trial wheel sanitize kernel-arm
+.PHONY: audit converge docs-test engines gpu-check lock manifests own-data smoke-image trial wheel wheel-arm sanitize kernel-arm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 } /^##@ / { print "\n" substr($$0, 5) }' \
@@ -227,6 +227,10 @@ wheel: $(VENV)-wheel/.installed ## Build the package with its native engine into
 	@mkdir -p dist
 	$(if $(filter Linux,$(shell uname -s)),PATH="$$PWD/$(VENV)-wheel/bin:$$PATH" auditwheel repair \
 		--wheel-dir dist,cp) build/wheel/*.whl $(if $(filter Linux,$(shell uname -s)),,dist)
+
+wheel-arm: export SOURCE_DATE_EPOCH ?= 315532800
+wheel-arm: $(VENV)-wheel/.installed ## Build the package for 64-bit ARM on another processor, and answer with it in qemu
+	tests/trials/wheel/arm.sh $(VENV)-wheel/bin/python
 
 sanitize: ## Run the native kernel under AddressSanitizer and UndefinedBehaviorSanitizer
 	tests/service/inference/engines/kernel/paths.sh sanitize

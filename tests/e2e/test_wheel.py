@@ -7,6 +7,8 @@ of figures for each Python. Both need a compiler and a package index.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,22 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     first = build_wheel(one, python)
     assert build_wheel(two, python).read_bytes() == first.read_bytes() != other
     assert build_wheel(one, python).read_bytes() == first.read_bytes()
+
+
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("aarch64-linux-gnu-g++", "qemu-aarch64-static", "apt-get"))),
+    reason="Debian's g++-aarch64-linux-gnu or qemu-user-static is not installed",
+)
+def test_the_wheel_for_arm_answers_in_an_emulator(tmp_path: Path) -> None:
+    sources = copy_sources(tmp_path / "sources")
+    done = subprocess.run(
+        ["make", "--silent", "wheel-arm", f"PYTHON={sys.executable}"],
+        cwd=sources,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "native-neon: " in done.stdout
+    (wheel,) = (sources / "dist" / "arm64").glob("valence-*-manylinux_2_*_aarch64.whl")
+    assert {name.partition("-")[0] for name in list_names(wheel)} == {"valence"}

@@ -45,6 +45,7 @@ def address(tiny_folder: Path) -> Iterator[str]:
 
 
 def test_a_text_is_classified_and_an_error_is_told(address: str, tiny_folder: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import expect, sync_playwright
 
     from tests.trials.screenshot import OPTIONS
@@ -62,6 +63,7 @@ def test_a_text_is_classified_and_an_error_is_told(address: str, tiny_folder: Pa
         assert [text.strip() for text in shown] == [
             f"{one['label']} {one['score']:.1%}".replace("%", " %") for one in expected["scores"]
         ]
+        assert Axe().run(page).response["violations"] == []
         page.fill("#text", "")
         page.click("button")
         expect(page.locator("#status")).to_have_text("give a <b>text</b>", timeout=60_000)

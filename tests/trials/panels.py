@@ -71,6 +71,10 @@ def main() -> int:
     parser.add_argument("--admin", default="http://127.0.0.1:3001", help="address of its metrics")
     parser.add_argument("--seconds", type=float, default=90, help="of scraping")
     arguments = parser.parse_args()
+    try:
+        urllib.request.urlopen(f"{arguments.admin}/metrics", timeout=10).close()
+    except OSError as error:
+        parser.error(f"no metrics at {arguments.admin}: {error}; set VALENCE_ADMIN_PORT")
     with tempfile.TemporaryDirectory(prefix="valence-panels-") as scratch:
         folder = Path(scratch)
         configuration = write_configuration(folder, urllib.parse.urlsplit(arguments.admin).netloc)

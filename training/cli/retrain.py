@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from valence.service.errors import ConfigurationError
+from valence.training.cli import tables
 from valence.training.cli.options import (
     WORKSPACE,
     ConfigurationArgument,
@@ -178,7 +179,7 @@ def retrain(
             trial=trial,
         )
     if reporter.console.is_terminal:
-        reporter.console.print(verdict.make_table())
+        reporter.console.print(tables.verdict(verdict))
     typer.echo(verdict.summarize())
     typer.echo(f"{path}, and {path.with_suffix('.md').name} to read")
     if source is not None and verdict.decision != "kept":

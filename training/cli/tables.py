@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from valence.training.evaluation.assessment.assessment import Assessment
     from valence.training.evaluation.assessment.outside import OutsideAssessment
     from valence.training.metrics.scores import Evaluation
+    from valence.training.pipeline.gate.verdict import Verdict
 
-# figures of which less is better
-_ERRORS = frozenset({"ece", "brier"})
+# figures of which less is better, by the names of an evaluation and of the checks of the gate
+_ERRORS = frozenset({"ece", "brier", "calibration error", "label changes"})
 
 
 def scores(rows: Mapping[str, Evaluation]) -> Table:
@@ -108,3 +109,18 @@ def assessment(found: Assessment) -> Iterator[Table | str]:
             share = f"{reached.precision:.1%} (wanted {float(wanted):.0%})"
             table.add_row(f"{reached.threshold:.4f}", f"{reached.coverage:.1%}", share)
     yield table
+
+
+def verdict(found: Verdict) -> Table:
+    """The checks of a verdict, each in the colour of its difference; FAILED is red in any."""
+    table = Table(*found.TITLES)
+    for check, row in zip(found.checks, found.list_rows(), strict=True):
+        style = ""
+        if check.champion is not None and check.low is not None and check.high is not None:
+            # the name "label changes, typing errors" has a figure and where it was measured
+            _, style = judge_change(check.name.partition(",")[0], check.low, check.high)
+        *cells, result = map(escape, row)
+        if check.passed is False:
+            result = f"[not dim bold red]{result}[/]"
+        table.add_row(*cells, result, style=style)
+    return table

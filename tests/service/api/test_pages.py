@@ -21,7 +21,21 @@ async def test_every_file_has_its_media_type_and_a_policy(served, route):
     assert "script-src" not in policy, "scripts come from this server, none is inline"
 
 
-@pytest.mark.parametrize("page", ["/", "/models", "/monitor", "/label", "/docs"])
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.path)
+async def test_a_page_has_its_own_title_in_the_head_of_all(served, page):
+    text = (await served.client.get(page.path)).text
+    assert text.startswith("<!doctype html>")
+    assert re.findall("<title>(.*)</title>", text) == [page.title]
+    assert [one.title for one in pages.PAGES].count(page.title) == 1
+    content = (WEB / page.content).read_text("utf-8")
+    assert content in text
+    assert "$" not in text.replace(content, "")
+    menu = re.search(r"<nav.*</nav>", text)[0]
+    assert re.findall(r">([^<]+)</a>", menu) == [one.name for one in pages.PAGES]
+    assert re.findall(r'aria-current="page">([^<]+)<', menu) == [page.name]
+
+
+@pytest.mark.parametrize("page", [page.path for page in pages.PAGES])
 async def test_every_file_that_a_page_loads_is_served(served, page):
     text = (await served.client.get(page)).text
     loaded = re.findall(r'(?:src|href)="(assets/[^"]+)"', text)

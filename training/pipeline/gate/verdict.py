@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
-from rich.table import Table
 from valence.service.files.atomic_write import write_file
 from valence.training.pipeline.gate.rules import Rules
 
@@ -39,6 +38,8 @@ class Check(_FrozenModel):
 
 class Verdict(_FrozenModel):
     """A verdict; its fields are the JSON file."""
+
+    TITLES: ClassVar = ("check", "texts", "champion", "challenger", "difference", "limit", "")
 
     model: str
     challenger: str
@@ -84,16 +85,8 @@ class Verdict(_FrozenModel):
                 )
         return ""
 
-    def make_table(self) -> Table:
-        """The checks as a table for a terminal."""
-        table = Table("check", "texts", "champion", "challenger", "difference", "limit", "")
-        for row in self._rows():
-            table.add_row(*row)
-        return table
-
     def render_markdown(self) -> str:
         """The verdict as a Markdown page."""
-        head = ("check", "texts", "champion", "challenger", "difference", "limit", "")
         lines = [
             f"# {self.model}: {self.decision}",
             "",
@@ -101,9 +94,9 @@ class Verdict(_FrozenModel):
             "",
             f"Compared on {self.held_out_texts:,} texts: {self.held_out}.",
             "",
-            "| " + " | ".join(head) + " |",
+            "| " + " | ".join(self.TITLES) + " |",
             "|---|---:|---:|---:|---|---|---|",
-            *("| " + " | ".join(row) + " |" for row in self._rows()),
+            *("| " + " | ".join(row) + " |" for row in self.list_rows()),
         ]
         if self.adopted:
             lines += ["", f"{self.champion}, the served version, became the champion by:", ""]
@@ -127,7 +120,8 @@ class Verdict(_FrozenModel):
             write_file(target, content)
         return path
 
-    def _rows(self) -> list[tuple[str, ...]]:
+    def list_rows(self) -> list[tuple[str, ...]]:
+        """The checks in words, a cell for each of :data:`TITLES`."""
         results = {True: "passed", False: "FAILED", None: "not judged"}
         return [
             (
