@@ -27,6 +27,11 @@ for folder in sys.argv[1:]:
         shutil.copytree(folder, model.path, dirs_exist_ok=True)
 """
 
+# what `make setup` installs; a missing name would be installed into the environment of the tests
+SETUP = (
+    "base", "tracking", "search", "checks", "hub", "mlflow", "store", "grpc", "feedback",
+)  # fmt: skip
+
 
 class Checkout:
     """A copy of the repository that uses this environment as .venv and has tiny models in its
@@ -40,7 +45,7 @@ class Checkout:
         (folder / ".venv").mkdir()
         for entry in Path(sys.prefix).iterdir():
             (folder / ".venv" / entry.name).symlink_to(entry)
-        for group in ("base", "tracking", "search", "checks", "hub", "development"):
+        for group in (*SETUP, "development"):
             stamp = folder / ".venv" / f".{group}"
             stamp.unlink(missing_ok=True)
             stamp.touch()
