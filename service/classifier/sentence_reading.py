@@ -18,12 +18,15 @@ from valence.service.classifier.classifier import Logits, read_probabilities
 from valence.service.classifier.manifest import Manifest
 from valence.service.classifier.sentences import is_full_stop
 from valence.service.classifier.vocabulary import Vocabulary, WordIds
+from valence.service.pacing import background
 
 # a shorter sentence is read with the next one: "Why?" says little alone
 _MIN_TOKENS = 8
 # the weight of a sentence without polarity, so that many of them make a text neutral
 _LEAST_WEIGHT = 0.02
 _LEAST_PROBABILITY = 1e-12
+# words that are looked at between two pauses of a thread in the background
+_PIECE = 1_024
 
 
 class SentenceReader:
@@ -40,7 +43,7 @@ class SentenceReader:
         self._sharpness = reading.sharpness
         self._manifest = manifest
         self._polarity = np.array([polarity[label] for label in manifest.labels])
-        self._ends = np.fromiter(map(is_full_stop, vocabulary), bool, len(vocabulary))
+        self._ends = _find_full_stops(vocabulary)
 
     def split(self, ids: WordIds) -> list[WordIds]:
         """The sentences of ``ids`` ``(tokens,)``, in order, without overlap and gap."""
@@ -74,3 +77,13 @@ class SentenceReader:
 
     def _read(self, logits: Logits) -> NDArray[np.float64]:
         return read_probabilities(logits, self._manifest)
+
+
+def _find_full_stops(vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Whether each word ends a sentence ``(words,)``."""
+    ends = np.zeros(len(vocabulary), dtype=bool)
+    first = 0
+    for words in background.cut(vocabulary.words, _PIECE):
+        ends[first : first + len(words)] = list(map(is_full_stop, words))
+        first += len(words)
+    return ends

@@ -49,6 +49,7 @@ _GOES_ON = re.compile(r"[,;:%&)\]}/\u00bb\u2013\u2014]|--+")
 _MAX_OPENERS = 3
 # gaps between two tokens that do not end a sentence by themselves
 _PLAIN_GAPS = ("", " ")
+_FULL_STOP = re.compile(rf"\.|{_STRONG.pattern}|{_ELLIPSIS.pattern}|{_WIDE.pattern}")
 _LINE_END = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 
 
@@ -118,7 +119,7 @@ def iter_sentences(text: str, rules: Rules = SCRIPTS) -> Iterator[Span | None]:
 
 def is_full_stop(surface: str) -> bool:
     """Whether a token is a mark that ends a sentence, such as ``.``, ``?!`` or ``...``."""
-    return surface == "." or any(kind.fullmatch(surface) for kind in (_STRONG, _ELLIPSIS, _WIDE))
+    return _FULL_STOP.fullmatch(surface) is not None
 
 
 def _is_word(surface: str) -> bool:

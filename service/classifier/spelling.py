@@ -13,6 +13,8 @@ from valence.service.pacing import background
 _MIN_LETTERS, _MAX_LETTERS = 4, 20
 # words that are looked at between two pauses of a thread in the background
 _PIECE = 1_024
+# keys that are equal above so many bits are sorted between two pauses
+_RANGE_SHIFT = 27
 
 
 class SpellingIndex:
@@ -49,7 +51,7 @@ class SpellingIndex:
                 keys.append(word_keys[distinct])
                 owners.append(np.repeat(np.array(indices, np.int32), distinct.sum(axis=1)))
         unsorted = np.concatenate(keys)
-        order = np.argsort(unsorted)
+        order = _order(unsorted)
         self._keys = unsorted[order]
         self._owners = np.concatenate(owners)[order]
 
@@ -85,6 +87,17 @@ def _keys(word: str) -> list[int]:
             for bits in range(0, _LETTER_BITS * len(word), _LETTER_BITS)
         ],
     ]
+
+
+def _order(keys: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """The indices that sort ``keys``, a range of keys at a time: they are spread evenly."""
+    ranges = (keys >> _RANGE_SHIFT).astype(np.uint8)
+    found = [np.empty(0, np.int64)]
+    for number in range(2 ** (32 - _RANGE_SHIFT)):
+        places = np.flatnonzero(ranges == number)
+        found.append(places[np.argsort(keys[places])])
+        background.pause()
+    return np.concatenate(found)
 
 
 def _all_keys(letters: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
