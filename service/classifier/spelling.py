@@ -50,10 +50,7 @@ class SpellingIndex:
                 word_keys, distinct = _all_keys(lines)
                 keys.append(word_keys[distinct])
                 owners.append(np.repeat(np.array(indices, np.int32), distinct.sum(axis=1)))
-        unsorted = np.concatenate(keys)
-        order = _order(unsorted)
-        self._keys = unsorted[order]
-        self._owners = np.concatenate(owners)[order]
+        self._keys, self._owners = _sort(np.concatenate(keys), np.concatenate(owners))
 
     def find(self, word: str) -> int | None:
         """The index of the most frequent known word one typo away from the unknown ``word``."""
@@ -89,15 +86,21 @@ def _keys(word: str) -> list[int]:
     ]
 
 
-def _order(keys: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """The indices that sort ``keys``, a range of keys at a time: they are spread evenly."""
-    ranges = (keys >> _RANGE_SHIFT).astype(np.uint8)
-    found = [np.empty(0, np.int64)]
+def _sort(
+    keys: NDArray[np.uint32], owners: NDArray[np.int32]
+) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """``keys`` in their order with their owners, a range of keys at a time: they spread evenly."""
+    ranges = keys >> _RANGE_SHIFT
+    sorted_keys, sorted_owners = np.empty_like(keys), np.empty_like(owners)
+    first = 0
     for number in range(2 ** (32 - _RANGE_SHIFT)):
-        places = np.flatnonzero(ranges == number)
-        found.append(places[np.argsort(keys[places])])
         background.pause()
-    return np.concatenate(found)
+        places = np.flatnonzero(ranges == number)
+        places = places[np.argsort(keys[places])]
+        last = first + len(places)
+        sorted_keys[first:last], sorted_owners[first:last] = keys[places], owners[places]
+        first = last
+    return sorted_keys, sorted_owners
 
 
 def _all_keys(letters: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:

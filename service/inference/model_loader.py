@@ -10,6 +10,7 @@ from pathlib import Path
 from valence.service.classifier import artifact
 from valence.service.classifier.artifact import Artifact
 from valence.service.classifier.classifier import Classifier
+from valence.service.inference import warm_up
 from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines import factory
@@ -40,14 +41,16 @@ class ModelLoader:
     def load(self, folder: Path) -> Scorer:
         """The warm scorer of the model in ``folder``; raises :class:`ArtifactError`."""
         loaded = artifact.load(folder)
-        return self.make_scorer(Classifier(loaded), self.make_engine(loaded))
+        classifier, engine = Classifier(loaded), self.make_engine(loaded)
+        warm_up.check_answers(classifier, engine)
+        return self.make_scorer(classifier, engine)
 
     def make_engine(self, loaded: Artifact) -> Engine:
         """The engine of the settings for ``loaded``."""
         return factory.create(loaded, name=self.settings.engine, log=self.log)
 
     def make_scorer(self, classifier: Classifier, engine: Engine) -> Scorer:
-        """The warm scorer of ``classifier`` on ``engine``; raises :class:`ArtifactError`."""
+        """The scorer of ``classifier`` on ``engine``, whose answers were checked."""
         scorer = Scorer(
             classifier,
             engine,
@@ -69,5 +72,5 @@ class ModelLoader:
         if self.sample is not None:
             reference = classifier.artifact.reference
             scorer.sampler = Sampler(scorer.manifest, reference, self.sample)
-        scorer.warm_up()
+        scorer.calibrate()
         return scorer

@@ -102,12 +102,8 @@ class Scorer:
         )
         self._explanations = Explanations(classifier, engine, self._batcher)
 
-    def warm_up(self) -> None:
-        """Run every step once and measure the engine, before the first request pays for it.
-
-        Raises :class:`ArtifactError` if the model computes NaN or infinity.
-        """
-        warm_up.check_answers(self.classifier, self.engine)
+    def calibrate(self) -> None:
+        """Measure the engine, before the first request pays for its first call."""
         words = len(self.classifier.artifact.vocabulary)
         overhead_seconds, seconds_per_token = warm_up.measure_speed(self._predict, words=words)
         self._batcher.calibrate(

@@ -41,10 +41,12 @@ def check_answers(classifier: Classifier, engine: Engine) -> None:
         np.arange(words - tokens, words, dtype=np.int32),
         np.full(tokens, UNKNOWN_ID, dtype=np.int32),
     ]
-    logits = engine.logits(documents)
     try:
-        require_finite(logits)
-        for prediction in classifier.predict(logits):
+        for document in documents:
+            background.pause()
+            logits = engine.logits([document])
+            require_finite(logits)
+            (prediction,) = classifier.predict(logits)
             require_finite(np.array((*prediction.probabilities, prediction.outside or 0.0)))
     except NonFiniteAnswer:
         raise ArtifactError(

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from valence.service.pacing import background
 
 Counts = NDArray[np.int64]
 
@@ -53,6 +54,7 @@ def _find_high(
     # a count of 0 has a tail of 1; one above the window has none
     usual, unusual = np.zeros_like(texts), np.full_like(texts, window + 1)
     while (unusual - usual > 1).any():
+        background.pause()
         middle = (usual + unusual) // 2
         likely = _sum_tail(middle, texts, totals, window, factorials) > rate
         usual, unusual = np.where(likely, middle, usual), np.where(likely, unusual, middle)

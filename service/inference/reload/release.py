@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 from valence.service.inference.scorer import Scorer
 from valence.service.pacing import background
@@ -19,12 +20,16 @@ def release(held: list[Scorer]) -> None:
     """
     scorer = held.pop()
     vocabulary = scorer.classifier.artifact.vocabulary
-    vocabulary.forget_pieces()
+    vocabulary.clear()
     words = list(vocabulary.words)
+    kept = [weakref.ref(scorer), weakref.ref(scorer.classifier), weakref.ref(scorer.engine)]
     del scorer, vocabulary
-    # Circles of references are freed now: the collector rarely looks at old objects. The models of
-    # the start are frozen, so there are few to look at.
-    gc.collect()
+    # A request that failed can leave a circle: its error knows the frames that it went through.
+    # The collector holds the interpreter's lock while it looks at all objects, so it looks only
+    # then.
+    if any(reference() is not None for reference in kept):
+        gc.collect()
+    background.pause()
     while words:
         del words[-_PIECE:]
         background.pause()

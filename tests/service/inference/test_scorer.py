@@ -20,6 +20,7 @@ from valence.service.errors import (
     Unavailable,
     UnknownModel,
 )
+from valence.service.inference import warm_up
 from valence.service.inference.admission import QueueLimits
 from valence.service.inference.cache import AnswerCache
 from valence.service.inference.engines import factory, native
@@ -267,7 +268,7 @@ async def test_the_cost_counts_what_is_read_more_than_once(tiny_artifact, counti
     assert await cost("good bad", explain=True) == 2 + 2 * each
 
 
-def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):
+def test_calibration_measures_the_engine(tiny_artifact, monkeypatch):
     calls = itertools.count()
     spent = 0.0
 
@@ -282,7 +283,7 @@ def test_warming_up_measures_the_engine(tiny_artifact, monkeypatch):
 
     scorer = make(tiny_artifact, SlowEngine())
     monkeypatch.setattr("valence.service.inference.scorer.time.perf_counter", lambda: spent)
-    scorer.warm_up()
+    scorer.calibrate()
     assert scorer._batcher._overhead_seconds == pytest.approx(0.002001)
     assert scorer._batcher._seconds_per_token == pytest.approx(1023e-6 / 1024)
 
@@ -293,10 +294,11 @@ def test_a_model_that_computes_nan_is_refused_by_name(tiny_artifact, engine_name
     tensors["output.weight"] = np.sign(tensors["output.weight"]) * np.float32(3e38)
     damaged = dataclasses.replace(tiny_artifact, tensors=tensors)
     log = Log(io.StringIO())
-    scorer = make(damaged, factory.create(damaged, name=engine_name, log=log))
+    engine = factory.create(damaged, name=engine_name, log=log)
     with pytest.raises(ArtifactError, match=rf"sentiment:1 computes .* engine {engine_name}"):
-        scorer.warm_up()
-    make(tiny_artifact, factory.create(tiny_artifact, name=engine_name, log=log)).warm_up()
+        warm_up.check_answers(Classifier(damaged), engine)
+    engine = factory.create(tiny_artifact, name=engine_name, log=log)
+    warm_up.check_answers(Classifier(tiny_artifact), engine)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])

@@ -38,7 +38,7 @@ class Application:
             worker=ThreadPoolExecutor(1),
             metrics=self.metrics,
         )
-        scorer.warm_up()
+        scorer.calibrate()
         models.open([scorer])
         self._app = create_app(settings=settings, models=models, metrics=self.metrics, log=self.log)
         self._loop = asyncio.new_event_loop()

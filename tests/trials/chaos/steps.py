@@ -135,7 +135,7 @@ def make_application(settings: Settings) -> Application:
             worker=worker,
             metrics=metrics,
         )
-        scorer.warm_up()
+        scorer.calibrate()
         scorers.append(scorer)
     models.open(scorers)
     return create_app(settings=settings, models=models, metrics=metrics, log=log)
