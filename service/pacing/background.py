@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 # lock would wait long for a core that other programs want too.
 _NICENESS = 5
 _MIN_PAUSE, _MAX_PAUSE = 0.0002, 0.002
+# the length of a pause beside that of the work before
+_REST = 3.0
 
 _thread = threading.local()
 
@@ -41,10 +43,10 @@ def entered() -> bool:
 
 
 def pause() -> None:
-    """Let other threads run for as long as this one has run; the foreground has no pauses."""
+    """Let other threads run, for longer than this one has run; the foreground has no pauses."""
     if entered():
         worked = time.thread_time() - _thread.resumed
-        time.sleep(min(max(worked, _MIN_PAUSE), _MAX_PAUSE))
+        time.sleep(min(max(_REST * worked, _MIN_PAUSE), _MAX_PAUSE))
         _thread.resumed = time.thread_time()
 
 

@@ -42,13 +42,13 @@ def test_the_background_pauses_after_each_piece(naps):
     assert not background.entered()  # this thread is another one
 
 
-def test_a_pause_is_as_long_as_the_work_before(naps):
+def test_a_pause_is_three_times_as_long_as_the_work_before(naps):
     """But not endless: a model still has to be ready some time."""
 
     def work():
         background.enter()
         pauses = []
-        for seconds in (0.0, 0.001, 0.02):
+        for seconds in (0.0, 0.0005, 0.02):
             ends = time.thread_time() + seconds
             while time.thread_time() < ends:
                 pass
@@ -56,9 +56,9 @@ def test_a_pause_is_as_long_as_the_work_before(naps):
             pauses.append(naps[-1])
         return pauses
 
-    shortest, equal, longest = run_apart(work)
+    shortest, longer, longest = run_apart(work)
     assert shortest <= 0.0005
-    assert 0.001 <= equal < longest
+    assert 0.0015 <= longer < longest
     assert longest == 0.002
 
 

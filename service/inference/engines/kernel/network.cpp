@@ -25,6 +25,9 @@ constexpr size_t kKeptBytes = size_t{16} << 20;
 // A thread folds words for about so many gates at a time: some tenths of a millisecond.
 constexpr size_t kFoldedNumbers = size_t{1} << 16;
 constexpr std::chrono::seconds kSpareTime{1};
+// A thread that becomes idle in class is owed the time that it waited for in the class before. Until
+// it has had that time, nobody takes the processor from it but the tick, so it pauses.
+constexpr std::chrono::steady_clock::duration kLongestPause = std::chrono::milliseconds{2};
 
 // Leaves the processor to any other thread that wants it.
 void leave_processor() {
@@ -160,11 +163,16 @@ void Network::fold(Layer& layer, bool spare) const {
   const size_t share = std::max<size_t>(kFoldedNumbers / (gates_ * units_), 1);
   std::atomic<size_t> next{0};
   const auto rows = [&] {
-    for (size_t first; (first = next.fetch_add(share)) < folded_;)
+    for (size_t first; (first = next.fetch_add(share)) < folded_;) {
+      const auto begun = std::chrono::steady_clock::now();
       path_.fold[static_cast<int>(cell_)](
           {std::min(share, folded_ - first), blocks_, embedding_size_, layer.input.weights.data(),
            nullptr, layer.bias.data(), embedding_ + first * embedding_size_, embedding_size_,
            layer.table.data() + first * gate_bytes()});
+      if (spare)
+        std::this_thread::sleep_for(
+            std::min(std::chrono::steady_clock::now() - begun, kLongestPause));
+    }
   };
   std::mutex mutex;
   std::condition_variable ended;
