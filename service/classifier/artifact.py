@@ -101,9 +101,12 @@ def _read_vocabulary(path: Path, normalization: Normalization) -> Vocabulary:
             f"{path}: {size:,} bytes, a vocabulary may have {_MAX_VOCABULARY_BYTES:,}; train the "
             "model again"
         )
+    background.pause()
     try:
+        text = path.read_text(encoding="utf-8")
+        background.pause()
         return Vocabulary(
-            _split_lines(path.read_text(encoding="utf-8")),
+            _split_lines(text),
             misspelled=normalization.misspelled,
             emoji=normalization.emoji,
             rules=normalization.tokenizer,

@@ -90,7 +90,7 @@ def _sort(
     keys: NDArray[np.uint32], owners: NDArray[np.int32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
     """``keys`` in their order with their owners, a range of keys at a time: they spread evenly."""
-    ranges = keys >> _RANGE_SHIFT
+    ranges = (keys >> _RANGE_SHIFT).astype(np.uint8)
     sorted_keys, sorted_owners = np.empty_like(keys), np.empty_like(owners)
     first = 0
     for number in range(2 ** (32 - _RANGE_SHIFT)):

@@ -41,6 +41,7 @@ _WINDOW_SECONDS = 8.0
 # of a client that compares, so that all of them are a small part of the load
 _PAUSE = 0.05
 _SEEN_SECONDS = 60.0
+_LOOK_SECONDS = 0.02
 _MOST_P99 = 1.5
 _MOST_MEMORY = 1.05
 _READY_SECONDS = 10.0
@@ -113,8 +114,8 @@ class _Service:
 
     def swap(self, swaps: int) -> Finding:
         """Swap the versions ``swaps`` times."""
-        quiet = [self._load(self._rate).result() for _ in range(2)]
         clients = self._check()
+        quiet = [self._rest() for _ in range(2)]
         windows: list[Result] = []
         seconds: list[float] = []
         first = None
@@ -132,8 +133,8 @@ class _Service:
                 running = self._load(self._rate)
         windows.append(running.result())
         last = self._size()
+        quiet += [self._rest() for _ in range(2)]
         clients.stop()
-        quiet += [self._load(self._rate).result() for _ in range(2)]
         first = first or last
         ratio = median([r.p99 for r in windows]) / median([r.p99 for r in quiet])
         failed = sum(result.failed for result in windows)
@@ -199,6 +200,14 @@ class _Service:
             spacing="poisson",
         )
         return self._generator.submit(load.run, job)
+
+    def _rest(self) -> Result:
+        """A window without a swap, with all else that runs beside swaps: they share a core."""
+        running = self._load(self._rate)
+        while not running.done():
+            self._version()
+            time.sleep(_LOOK_SECONDS)
+        return running.result()
 
     def _check(self) -> Clients:
         version = self._store.versions[0]
@@ -342,7 +351,7 @@ def _wait(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.perf_counter() > ends:
             raise TimeoutError(f"not within {_SEEN_SECONDS:g} s")
-        time.sleep(0.02)
+        time.sleep(_LOOK_SECONDS)
 
 
 def _list(seen: Mapping[str, int]) -> str:
