@@ -42,6 +42,8 @@ _WINDOW_SECONDS = 8.0
 _PAUSE = 0.05
 _SEEN_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
+# how often the swaps rest for a window: the machine is not equally fast all the time
+_PAUSES = 10
 _MOST_P99 = 1.5
 _MOST_MEMORY = 1.05
 _READY_SECONDS = 10.0
@@ -115,10 +117,11 @@ class _Service:
     def swap(self, swaps: int) -> Finding:
         """Swap the versions ``swaps`` times."""
         clients = self._check()
-        quiet = [self._rest() for _ in range(2)]
+        quiet = [self._rest()]
         windows: list[Result] = []
+        cut: list[Result] = []
         seconds: list[float] = []
-        first = None
+        sizes: list[tuple[int, int]] = []
         running = self._load(self._rate)
         for number in range(swaps):
             seconds.append(self._serve(self._store.versions[number % 2]))
@@ -126,19 +129,22 @@ class _Service:
                 windows.append(running.result())
                 running = self._load(self._rate)
                 say(f"swap {number + 1}: {dict(clients.seen)}, p99 {windows[-1].p99 * 1e3:.2f} ms")
-            if first is None and number + 1 >= max(swaps // 10, 2):
-                # without the connections of the load
-                windows.append(running.result())
-                first = self._size()
+            if (number + 1) % max(swaps // _PAUSES, 2) == 0:
+                # the swaps end before this window
+                cut.append(running.result())
+                sizes.append(self._size())
+                quiet.append(self._rest())
+                say(f"  without swaps: p99 {quiet[-1].p99 * 1e3:.2f} ms")
                 running = self._load(self._rate)
-        windows.append(running.result())
-        last = self._size()
-        quiet += [self._rest() for _ in range(2)]
+        cut.append(running.result())
+        sizes.append(self._size())
         clients.stop()
-        first = first or last
-        ratio = median([r.p99 for r in windows]) / median([r.p99 for r in quiet])
-        failed = sum(result.failed for result in windows)
-        answered = sum(result.answered for result in windows)
+        first, last = sizes[0], sizes[-1]
+        usual = median([r.p99 for r in quiet])
+        ratio = median([r.p99 for r in windows or cut]) / usual
+        loads = [*windows, *cut, *quiet]
+        failed = sum(result.failed for result in loads)
+        answered = sum(result.answered for result in loads)
         growth = last[0] / first[0]
         return Finding(
             fault="versions swapped under load",
@@ -146,9 +152,9 @@ class _Service:
             f"half of the peak: {answered + failed:,} requests, and {sum(clients.seen.values()):,} "
             "whose answers were compared with those of the version that they name",
             lost=f"{failed} failed; compared: {_list(clients.seen)}; p99 {ratio:.2f} times that "
-            f"without swaps ({median([r.p99 for r in quiet]) * 1e3:.2f} ms, medians of windows of "
-            f"{_WINDOW_SECONDS:g} s); from promotion to the first answer {median(seconds):.2f} s, "
-            f"at most {max(seconds):.2f} s; memory {first[0] / 2**20:.0f} to "
+            f"without swaps ({usual * 1e3:.2f} ms, medians of {len(windows)} and {len(quiet)} "
+            f"windows of {_WINDOW_SECONDS:g} s, by turns); from promotion to the first answer "
+            f"{median(seconds):.2f} s, at most {max(seconds):.2f} s; memory {first[0] / 2**20:.0f} to "
             f"{last[0] / 2**20:.0f} MiB ({growth:.3f} times), descriptors {first[1]} to {last[1]}",
             promise=f"none failed, none wrong; p99 within {_MOST_P99} times; memory within "
             f"{_MOST_MEMORY} times of that after a tenth of the swaps; descriptors constant",
