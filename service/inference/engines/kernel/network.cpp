@@ -25,8 +25,8 @@ constexpr size_t kKeptBytes = size_t{16} << 20;
 // A thread folds words for about so many gates at a time: some tenths of a millisecond.
 constexpr size_t kFoldedNumbers = size_t{1} << 16;
 constexpr std::chrono::seconds kSpareTime{1};
-// A thread that becomes idle in class is owed the time that it waited for in the class before. Until
-// it has had that time, nobody takes the processor from it but the tick, so it pauses.
+// Linux owes a thread that changes its class to SCHED_IDLE the time that it waited for before. Until
+// the thread has had that time, only the tick takes the processor from it. So the thread pauses.
 constexpr std::chrono::steady_clock::duration kLongestPause = std::chrono::milliseconds{2};
 
 // Leaves the processor to any other thread that wants it.
