@@ -155,7 +155,8 @@ class _Service:
             f"without swaps ({usual * 1e3:.2f} ms, medians of {len(windows)} and {len(quiet)} "
             f"windows of {_WINDOW_SECONDS:g} s, by turns); from promotion to the first answer "
             f"{median(seconds):.2f} s, at most {max(seconds):.2f} s; memory "
-            f"{first[0] / 2**20:.0f} to {last[0] / 2**20:.0f} MiB ({growth:.3f} times), descriptors {first[1]} to {last[1]}",
+            f"{first[0] / 2**20:.0f} to {last[0] / 2**20:.0f} MiB ({growth:.3f} times), "
+            f"descriptors {first[1]} to {last[1]}",
             promise=f"none failed, none wrong; p99 within {_MOST_P99} times; memory within "
             f"{_MOST_MEMORY} times of that after a tenth of the swaps; descriptors constant",
             held=not failed
