@@ -22,8 +22,9 @@ def release(held: list[Scorer]) -> None:
     vocabulary = scorer.classifier.artifact.vocabulary
     vocabulary.clear()
     words = list(vocabulary.words)
-    kept = [weakref.ref(scorer), weakref.ref(scorer.classifier), weakref.ref(scorer.engine)]
-    del scorer, vocabulary
+    parts: tuple[object, ...] = (scorer, scorer.classifier, scorer.engine)
+    kept = [weakref.ref(part) for part in parts]
+    del scorer, vocabulary, parts
     # A request that failed can leave a circle: its error knows the frames that it went through.
     # The collector holds the interpreter's lock while it looks at all objects, so it looks only
     # then.
