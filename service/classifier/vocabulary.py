@@ -127,12 +127,12 @@ class Vocabulary:
         """The same words, read without correction of misspelled words."""
         return Vocabulary(self.words, emoji=self.emoji, rules=self.rules)
 
-    def clear(self) -> None:
-        """Forget all ids, a few at a time; no text may be encoded after that."""
-        for known in (self._pieces, self._pieces.by_hash, self._ids):
-            while known:
-                for _ in range(min(len(known), _PIECE)):
-                    known.popitem()
+    def forget_pieces(self) -> None:
+        """Empty the caches, a few entries at a time."""
+        for cache in (self._pieces, self._pieces.by_hash):
+            while cache:
+                for _ in range(min(len(cache), _PIECE)):
+                    cache.popitem()
                 background.pause()
 
     def id(self, surface: str) -> int:

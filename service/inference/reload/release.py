@@ -20,7 +20,7 @@ def release(held: list[Scorer]) -> None:
     """
     scorer = held.pop()
     vocabulary = scorer.classifier.artifact.vocabulary
-    vocabulary.clear()
+    vocabulary.forget_pieces()
     words = list(vocabulary.words)
     parts: tuple[object, ...] = (scorer, scorer.classifier, scorer.engine)
     kept = [weakref.ref(part) for part in parts]

@@ -88,7 +88,7 @@ async def test_a_version_is_freed_in_pieces(make_service, monkeypatch, pauses):
     release(held)
     assert held == []
     assert gone() is None
-    assert len(pauses) - before >= (2 * words + 6) // 2
+    assert len(pauses) - before >= (words + 6) // 2
 
 
 async def test_a_version_is_freed_without_the_collector_of_garbage(make_service, monkeypatch):
