@@ -45,11 +45,13 @@ async def watch(models: Models, content: bytes) -> AsyncIterator[bytes]:
         known = False
     told = None
     while True:
+        # before the status: the end may come while the status before it is sent
+        ending = models.ending.is_set()
         status = _find_status(models) if known else _SERVICE_UNKNOWN
         if status != told:
             told = status
             yield _Response(status=status).SerializeToString()
-        if models.ending.is_set():
+        if ending:
             return
         try:
             await asyncio.wait_for(models.ending.wait(), _LOOK_SECONDS)

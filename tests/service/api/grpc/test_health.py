@@ -5,6 +5,7 @@ import asyncio
 import grpc
 import pytest
 from grpc import StatusCode
+from valence.service.api.grpc import health
 from valence.service.api.grpc.messages import HEALTH_MESSAGES
 
 HEALTH = "grpc.health.v1.Health"
@@ -39,6 +40,15 @@ async def test_a_service_that_is_not_there_is_not_found(calling):
     watching = calls.channel.unary_stream(f"/{HEALTH}/Watch")(request("other").SerializeToString())
     assert status(await watching.read()) == SERVICE_UNKNOWN
     watching.cancel()
+
+
+async def test_a_watcher_learns_of_an_end_that_comes_while_it_is_told(calling):
+    calls = await calling()
+    models = calls.served.models
+    watching = health.watch(models, request().SerializeToString())
+    assert status(await anext(watching)) == SERVING
+    models.ending.set()
+    assert [status(content) async for content in watching] == [NOT_SERVING]
 
 
 async def test_a_watcher_learns_of_the_end_at_once(calling):
