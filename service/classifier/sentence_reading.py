@@ -25,8 +25,6 @@ _MIN_TOKENS = 8
 # the weight of a sentence without polarity, so that many of them make a text neutral
 _LEAST_WEIGHT = 0.02
 _LEAST_PROBABILITY = 1e-12
-# words that are looked at between two pauses of a thread in the background
-_PIECE = 1_024
 
 
 class SentenceReader:
@@ -43,7 +41,12 @@ class SentenceReader:
         self._sharpness = reading.sharpness
         self._manifest = manifest
         self._polarity = np.array([polarity[label] for label in manifest.labels])
-        self._ends = _find_full_stops(vocabulary)
+        ends = (
+            is_full_stop(word)
+            for words in background.cut(vocabulary.words, background.PIECE_WORDS)
+            for word in words
+        )
+        self._ends = np.fromiter(ends, bool, len(vocabulary))
 
     def split(self, ids: WordIds) -> list[WordIds]:
         """The sentences of ``ids`` ``(tokens,)``, in order, without overlap and gap."""
@@ -77,13 +80,3 @@ class SentenceReader:
 
     def _read(self, logits: Logits) -> NDArray[np.float64]:
         return read_probabilities(logits, self._manifest)
-
-
-def _find_full_stops(vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Whether each word ends a sentence ``(words,)``."""
-    ends = np.zeros(len(vocabulary), dtype=bool)
-    first = 0
-    for words in background.cut(vocabulary.words, _PIECE):
-        ends[first : first + len(words)] = list(map(is_full_stop, words))
-        first += len(words)
-    return ends

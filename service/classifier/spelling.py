@@ -11,8 +11,6 @@ from valence.service.pacing import background
 # Most shorter words are one typo away from another word. Longer words are rare, and their look-ups
 # are slow.
 _MIN_LETTERS, _MAX_LETTERS = 4, 20
-# words that are looked at between two pauses of a thread in the background
-_PIECE = 1_024
 # keys that are equal above so many bits are sorted between two pauses
 _RANGE_SHIFT = 27
 
@@ -37,14 +35,14 @@ class SpellingIndex:
         self._words = words
         by_length: dict[int, list[int]] = {}
         numbers = iter(range(len(words)))
-        for piece in background.cut(words, _PIECE):
+        for piece in background.cut(words, background.PIECE_WORDS):
             for word, index in zip(piece, numbers, strict=False):
                 if word.isalpha() and _MIN_LETTERS - 1 <= len(word) <= _MAX_LETTERS + 1:
                     by_length.setdefault(len(word), []).append(index)
         keys = [np.empty(0, np.uint32)]
         owners = [np.empty(0, np.int32)]
         for length, indices_of_length in by_length.items():
-            for indices in background.cut(indices_of_length, _PIECE):
+            for indices in background.cut(indices_of_length, background.PIECE_WORDS):
                 letters = "".join(words[index] for index in indices).encode("utf-32-le")
                 lines = np.frombuffer(letters, np.uint32).reshape(-1, length)
                 word_keys, distinct = _all_keys(lines)

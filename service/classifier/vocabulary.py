@@ -20,8 +20,6 @@ from valence.service.pacing import background
 
 UNKNOWN = "<unk>"
 UNKNOWN_ID = 0
-# words that are looked at between two pauses of a thread in the background
-_PIECE = 1_024
 
 # signs that may follow a plain word; each is a token of its own there
 _SIGNS = ".,!?;"
@@ -75,7 +73,7 @@ class Vocabulary:
             raise ArtifactError(f"the first word of a vocabulary must be {UNKNOWN!r}")
         self._ids: dict[str, int] = {}
         numbered = enumerate(self.words)
-        for words_of_piece in background.cut(self.words, _PIECE):
+        for words_of_piece in background.cut(self.words, background.PIECE_WORDS):
             _require_lines(words_of_piece)
             self._ids.update((word, index) for index, word in islice(numbered, len(words_of_piece)))
         if len(self._ids) != len(self.words):
@@ -109,7 +107,7 @@ class Vocabulary:
             user=find(tokenizer.USER),
         )
         first = 0
-        for words_of_piece in background.cut(self.words, _PIECE):
+        for words_of_piece in background.cut(self.words, background.PIECE_WORDS):
             native.add(words_of_piece, first)
             first += len(words_of_piece)
         return native
@@ -131,7 +129,7 @@ class Vocabulary:
         """Empty the caches, a few entries at a time."""
         for cache in (self._pieces, self._pieces.by_hash):
             while cache:
-                for _ in range(min(len(cache), _PIECE)):
+                for _ in range(min(len(cache), background.PIECE_WORDS)):
                     cache.popitem()
                 background.pause()
 
@@ -254,7 +252,7 @@ class _Pieces(dict[str, tuple[int, ...]]):
         # several known numbers may form a private one, such as a telephone number
         numbers = {
             ids[word]
-            for piece in background.cut(words, _PIECE)
+            for piece in background.cut(words, background.PIECE_WORDS)
             for word in piece
             if word[0].isdigit()
         }

@@ -20,6 +20,8 @@ _NICENESS = 5
 _MIN_PAUSE, _MAX_PAUSE = 0.0002, 0.002
 # the length of a pause beside that of the work before
 _REST = 3.0
+PIECE_WORDS = 1_024
+"""How many words of a vocabulary are looked at between two pauses."""
 
 _thread = threading.local()
 

@@ -8,9 +8,6 @@ import weakref
 from valence.service.inference.scorer import Scorer
 from valence.service.pacing import background
 
-# words that are freed between two pauses
-_PIECE = 1_024
-
 
 def release(held: list[Scorer]) -> None:
     """Free the one scorer that ``held`` holds, and nothing else does.
@@ -32,5 +29,5 @@ def release(held: list[Scorer]) -> None:
         gc.collect()
     background.pause()
     while words:
-        del words[-_PIECE:]
+        del words[-background.PIECE_WORDS :]
         background.pause()

@@ -5,7 +5,7 @@ import weakref
 from itertools import product
 
 import pytest
-from valence.service.classifier import artifact, seal, spelling, vocabulary
+from valence.service.classifier import artifact, seal
 from valence.service.classifier.spelling import SpellingIndex
 from valence.service.classifier.vocabulary import Vocabulary
 from valence.service.errors import TextTooLong
@@ -33,14 +33,14 @@ def test_a_vocabulary_is_read_in_pieces(pauses):
     assert tuple(words) == WORDS
     assert split >= len("".join(WORDS)) / artifact._PIECE_CHARACTERS / 2
     read = Vocabulary(words, misspelled="nearest")
-    assert len(pauses) - split >= 4 * len(WORDS) // vocabulary._PIECE
+    assert len(pauses) - split >= 4 * len(WORDS) // background.PIECE_WORDS
     assert read._ids == {word: number for number, word in enumerate(WORDS)}
 
 
 def test_typos_are_found_whatever_the_pieces(pauses, monkeypatch):
     in_pieces = SpellingIndex(WORDS)
-    assert len(pauses) >= 2 * len(WORDS) // spelling._PIECE
-    monkeypatch.setattr(spelling, "_PIECE", len(WORDS))
+    assert len(pauses) >= 2 * len(WORDS) // background.PIECE_WORDS
+    monkeypatch.setattr(background, "PIECE_WORDS", len(WORDS))
     at_once = SpellingIndex(WORDS)
     assert (in_pieces._keys == at_once._keys).all()
     for word in ("abcdd", "xbcd", "fghji", "jjjjj"):
@@ -76,8 +76,7 @@ async def test_a_version_is_loaded_in_the_background(make_service):
 
 async def test_a_version_is_freed_in_pieces(make_service, monkeypatch, pauses):
     service = make_service()
-    monkeypatch.setattr(module, "_PIECE", 2)
-    monkeypatch.setattr(vocabulary, "_PIECE", 2)
+    monkeypatch.setattr(background, "PIECE_WORDS", 2)
     scorer = service.loader.load(service.store / "sentiment" / "1")
     words = len(scorer.classifier.artifact.vocabulary)
     for text in ("a good film", "a bad film", "an unknown qzxv"):
